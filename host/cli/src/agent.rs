@@ -1,0 +1,106 @@
+//! `baepo agent`: supervises the instances of one environment and routes
+//! requests to them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use baepo_runtime::router::Listen;
+use baepo_runtime::target::local::{Agent, AgentOptions, LocalTarget};
+use clap::Args;
+
+use crate::agents::{Where, control};
+use crate::error::one_line;
+use crate::exit::Exit;
+
+/// How long instances may take to finish when the agent is asked to end with
+/// them.
+const STOP_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Supervise the instances of one environment and route requests to them.
+///
+/// SIGTERM ends the agent and leaves its instances running: the next agent
+/// takes them over. With --stop a running agent ends and its instances too.
+#[derive(Debug, Args)]
+pub(crate) struct AgentArgs {
+    /// The configuration.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// The environment of the configuration.
+    #[arg(long, required_unless_present = "state")]
+    environment: Option<String>,
+    /// The state folder, instead of the environment's.
+    #[arg(long, requires = "listen", conflicts_with = "environment")]
+    state: Option<PathBuf>,
+    /// Where to listen, instead of where the configuration says.
+    #[arg(long)]
+    listen: Option<Listen>,
+    /// The control socket; in the state folder where absent.
+    #[arg(long)]
+    control: Option<PathBuf>,
+    /// Ask the running agent to stop its instances and itself.
+    #[arg(long)]
+    stop: bool,
+}
+
+/// Run, or stop, an agent.
+///
+/// # Errors
+/// If the configuration is not there or not right.
+pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
+    let (state_dir, listen) = match (&args.state, &args.environment) {
+        (Some(state), _) => (
+            state.clone(),
+            args.listen.clone().context("say where to --listen")?,
+        ),
+        (None, Some(name)) => {
+            let config = match crate::config::load(&crate::root()?, args.config.as_deref()) {
+                Ok(config) => config,
+                Err(error) => return Ok(crate::refuse_config(&error)),
+            };
+            let environment = config.environment(name).with_context(|| {
+                format!("there is no environment `{name}` in {}", config.path())
+            })?;
+            let configured = match &environment.target.listen {
+                crate::config::Listen::Tcp(address) => Listen::Tcp(*address),
+                crate::config::Listen::Unix(path) => Listen::Unix(path.clone()),
+            };
+            let state = Where::Home.state_dir(&config.app, name);
+            (state, args.listen.clone().unwrap_or(configured))
+        }
+        (None, None) => anyhow::bail!("say which environment: --environment NAME"),
+    };
+    let control = args.control.clone().unwrap_or_else(|| control(&state_dir));
+    if args.stop {
+        return stop(control).await;
+    }
+    std::fs::create_dir_all(&state_dir)
+        .with_context(|| format!("cannot make {}", state_dir.display()))?;
+    let options = AgentOptions {
+        state_dir,
+        listen,
+        control,
+        limits: Default::default(),
+    };
+    let agent = match Agent::start(options).await {
+        Ok(agent) => agent,
+        Err(error) => {
+            crate::complain(&format!("error: {}", one_line(&error)));
+            crate::complain("  help: what an earlier agent started runs on; nothing was changed");
+            return Ok(Exit::Failed);
+        }
+    };
+    crate::complain(&format!("agent: listening on {}", agent.place()));
+    agent.run(crate::run::cancelled_by_signals()).await;
+    Ok(Exit::Success)
+}
+
+async fn stop(control: PathBuf) -> anyhow::Result<Exit> {
+    match LocalTarget::new(control).shutdown(STOP_DEADLINE).await {
+        Ok(()) => Ok(Exit::Success),
+        Err(error) => {
+            crate::complain(&format!("error: {}", one_line(&error)));
+            Ok(Exit::Failed)
+        }
+    }
+}

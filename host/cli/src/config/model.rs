@@ -1,0 +1,283 @@
+//! The configuration with every short form written out, every default filled
+//! in and every share of n turned into a count: what a run works with.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use baepo_core::rollout::{Limits, OnNoEvidence};
+use baepo_core::time::Millis;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::file::{Event, OnCancel};
+use super::finding::{Finding, Findings, Span};
+use super::locate::locate;
+use super::yaml::Node;
+
+/// A whole configuration without mistakes.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Name of the application.
+    pub app: String,
+    /// Build plugins in order; empty where nothing is built.
+    pub build: Vec<PluginUse>,
+    /// Test plugins in order.
+    pub test: Vec<PluginUse>,
+    /// Test plugins that look at a running candidate.
+    pub verify: Vec<PluginUse>,
+    /// Config files that belong to each release.
+    pub files: Vec<Template>,
+    /// Each environment after those that it needs, else in the order of the file.
+    pub environments: Vec<Environment>,
+    pub(crate) path: String,
+    pub(crate) source: String,
+    pub(crate) tree: Node,
+}
+
+/// A template and what it becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// Path relative to the checkout.
+    pub template: PathBuf,
+    /// File name inside the release.
+    pub to: String,
+}
+
+/// One place where releases are rolled out to.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// Environments that must have succeeded before.
+    pub needs: Vec<String>,
+    /// Events that deploy here.
+    pub on: Vec<Event>,
+    /// Whether a run starts and stops the agent itself.
+    pub ephemeral: bool,
+    /// Where instances live.
+    pub target: LocalTarget,
+    /// n: how many instances there are to be.
+    pub instances: u32,
+    /// Who decides.
+    pub strategy: PluginUse,
+    /// What no strategy may exceed, in instances of n. The granularity is
+    /// the finest; the target's own word replaces it.
+    pub limits: Limits,
+    /// What to do when nobody knows.
+    pub on_no_evidence: OnNoEvidence,
+    /// Who judges, beside the health gate.
+    pub monitors: Vec<PluginUse>,
+    /// Variables of every instance, those of the release included.
+    pub env: BTreeMap<String, Variable>,
+    /// What a cancelled job does.
+    pub on_cancel: OnCancel,
+    /// How long each step may take.
+    pub progress_deadline: Millis,
+    /// How long to wait for a person.
+    pub hold_timeout: Millis,
+    /// How long a first install is watched.
+    pub first_bake: Millis,
+}
+
+/// Processes on one machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalTarget {
+    /// Where the router takes requests.
+    pub listen: Listen,
+    /// Program and arguments of an instance.
+    pub command: Vec<String>,
+    /// Path that answers 2xx.
+    pub health_path: String,
+    /// How often health is asked.
+    pub health_interval: Duration,
+    /// How long one answer may take.
+    pub health_timeout: Duration,
+    /// How long requests may take to finish when an instance leaves.
+    pub drain: Duration,
+    /// How long an instance has between SIGTERM and SIGKILL.
+    pub stop: Duration,
+}
+
+/// Where a router listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// Address and port.
+    Tcp(std::net::SocketAddr),
+    /// Path of a unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listen::Tcp(address) => write!(f, "{address}"),
+            Listen::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// The value of a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variable {
+    /// As it is.
+    Literal(String),
+    /// The name of a secret.
+    Secret(String),
+}
+
+/// A plugin and how it is used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginUse {
+    /// What reports call it.
+    pub name: String,
+    /// Where its component is.
+    pub plugin: PluginRef,
+    /// Its own settings, an object.
+    pub with: Value,
+    /// What it may do.
+    pub allow: Allow,
+    /// How much it may use.
+    pub limits: PluginLimits,
+    /// Where its settings are in the file: keys and indexes joined by dots.
+    pub with_at: String,
+}
+
+/// Where a component is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PluginRef {
+    /// Comes with baepo.
+    Builtin(String),
+    /// A file relative to the checkout.
+    Path(PathBuf),
+}
+
+impl fmt::Display for PluginRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PluginRef::Builtin(name) => write!(f, "builtin:{name}"),
+            PluginRef::Path(path) => write!(f, "./{}", path.display()),
+        }
+    }
+}
+
+/// What a plugin may do; nothing where all lists are empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Allow {
+    /// Programs.
+    pub run: Vec<String>,
+    /// Scheme, host and port.
+    pub net: Vec<String>,
+    /// Globs of the checkout.
+    pub read: Vec<String>,
+    /// Globs of the checkout.
+    pub write: Vec<String>,
+    /// Environment variables for programs.
+    pub env: Vec<String>,
+    /// Secrets by name.
+    pub secrets: Vec<String>,
+    /// Unix or TCP endpoints.
+    pub socket: Vec<String>,
+}
+
+/// How much a plugin may use in one call; the host's default where absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PluginLimits {
+    /// CPU time.
+    pub cpu: Option<Millis>,
+    /// Wall time.
+    pub time: Option<Millis>,
+    /// Memory in bytes.
+    pub memory_bytes: Option<u64>,
+}
+
+impl Config {
+    /// As the user knows the file, for example `.github/baepo.yml`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The text of the file.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// An environment by name.
+    pub fn environment(&self, name: &str) -> Option<&Environment> {
+        self.environments
+            .iter()
+            .find(|environment| environment.name == name)
+    }
+
+    /// Every plugin of the file, stages first.
+    pub fn plugins(&self) -> impl Iterator<Item = &PluginUse> {
+        let stages = self.build.iter().chain(&self.test).chain(&self.verify);
+        let environments = self.environments.iter();
+        stages.chain(environments.flat_map(|e| std::iter::once(&e.strategy).chain(&e.monitors)))
+    }
+
+    /// The place of a dotted path inside an environment, for example
+    /// `strategy.with.steps.1`; the nearest thing around it where the path
+    /// leads nowhere.
+    pub fn locate(&self, environment: &str, path: &str) -> Span {
+        locate(&self.tree, &format!("environments.{environment}.{path}"))
+    }
+
+    /// A problem with a plugin itself, at its place.
+    pub fn locate_plugin(&self, plugin: &PluginUse, message: impl Into<String>) -> Finding {
+        Finding::new(
+            locate(&self.tree, plugin.with_at.trim_end_matches(".with")),
+            message,
+        )
+    }
+
+    /// A problem that a plugin found in its settings, at its place.
+    pub fn locate_problem(&self, plugin: &PluginUse, path: &str, message: &str) -> Finding {
+        let at = match path {
+            "" => plugin.with_at.clone(),
+            path => format!("{}.{path}", plugin.with_at),
+        };
+        let named = match path {
+            "" => format!("settings of `{}`: {message}", plugin.name),
+            path => format!("`{path}` of `{}`: {message}", plugin.name),
+        };
+        Finding::new(locate(&self.tree, &at), named)
+    }
+
+    /// Findings of this file, ready to be shown.
+    pub fn findings(&self, list: Vec<Finding>) -> Findings {
+        Findings::new(&self.path, &self.source, list)
+    }
+
+    /// Files that the configuration names and that are not in the checkout.
+    pub fn check_files(&self, checkout: &Path) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (i, file) in self.files.iter().enumerate() {
+            if !checkout.join(&file.template).is_file() {
+                let span = locate(&self.tree, &format!("release.files.{i}.template"));
+                findings.push(
+                    Finding::new(span, "there is no such file")
+                        .help("paths are relative to the checkout"),
+                );
+            }
+        }
+        for plugin in self.plugins() {
+            if let PluginRef::Path(path) = &plugin.plugin
+                && !checkout.join(path).is_file()
+            {
+                let item = plugin.with_at.trim_end_matches(".with");
+                let span = locate(&self.tree, &format!("{item}.plugin"));
+                findings.push(
+                    Finding::new(
+                        span,
+                        format!("there is no component at `{}`", path.display()),
+                    )
+                    .help("build the plugin first; paths are relative to the checkout"),
+                );
+            }
+        }
+        findings
+    }
+}

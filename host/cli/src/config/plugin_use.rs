@@ -1,0 +1,271 @@
+//! Names, paths and settings of plugins, resolved.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::file::{AllowFile, Build, PluginFull, PluginItem, PluginLimitsFile, Test};
+use super::finding::{Finding, check_spelling};
+use super::model::{Allow, PluginLimits, PluginRef, PluginUse};
+use super::resolve::Resolver;
+use super::unit::{parse_duration, parse_size};
+
+/// What a plugin is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hook {
+    Build,
+    Test,
+    Strategy,
+    Monitor,
+}
+
+impl Hook {
+    fn noun(self) -> &'static str {
+        match self {
+            Hook::Build => "a build plugin",
+            Hook::Test => "a test plugin",
+            Hook::Strategy => "a strategy",
+            Hook::Monitor => "a monitor",
+        }
+    }
+}
+
+/// The plugins that come with baepo, and what they do.
+pub(crate) const BUILTINS: [(&str, Hook); 7] = [
+    ("command", Hook::Build),
+    ("junit", Hook::Test),
+    ("direct", Hook::Strategy),
+    ("blue-green", Hook::Strategy),
+    ("canary", Hook::Strategy),
+    ("rolling", Hook::Strategy),
+    ("traffic", Hook::Monitor),
+];
+
+/// Named in the documentation, not in this version.
+const LATER: [&str; 3] = ["prometheus", "http", "logs"];
+
+impl Resolver<'_> {
+    pub(crate) fn resolve_build(&mut self, build: Option<Build>) -> Vec<PluginUse> {
+        match build {
+            None => Vec::new(),
+            Some(Build::List(items)) => self.resolve_plugins("build", items, Hook::Build),
+            Some(Build::Short(short)) => {
+                let run = self.resolve_command("build.run", short.run);
+                let artifacts: Vec<String> =
+                    short.artifacts.into_iter().map(|path| path.0).collect();
+                let with = json!({ "run": run, "artifacts": artifacts });
+                vec![short_form("command", "build", with, run, artifacts)]
+            }
+        }
+    }
+
+    pub(crate) fn resolve_test(&mut self, test: Option<Test>) -> Vec<PluginUse> {
+        match test {
+            None => Vec::new(),
+            Some(Test::List(items)) => self.resolve_plugins("test", items, Hook::Test),
+            Some(Test::Short(short)) => {
+                let run = self.resolve_command("test.run", short.run);
+                let reports: Vec<String> = short
+                    .junit
+                    .into_vec()
+                    .into_iter()
+                    .map(|path| path.0)
+                    .collect();
+                let with = json!({ "run": run, "reports": reports });
+                vec![short_form("junit", "test", with, run, reports)]
+            }
+        }
+    }
+
+    pub(crate) fn resolve_plugins(
+        &mut self,
+        at: &str,
+        items: Vec<PluginItem>,
+        hook: Hook,
+    ) -> Vec<PluginUse> {
+        let mut uses: Vec<PluginUse> = Vec::new();
+        for (i, item) in items.into_iter().enumerate() {
+            let at = format!("{at}.{i}");
+            let Some(plugin) = self.resolve_plugin(&at, item, hook) else {
+                continue;
+            };
+            if uses.iter().any(|other| other.name == plugin.name) {
+                let message = format!("two plugins here are called `{}`", plugin.name);
+                let finding = Finding::new(self.span(&at), message);
+                self.findings
+                    .push(finding.help("give one of them a name of its own: `name: …`"));
+            }
+            uses.push(plugin);
+        }
+        uses
+    }
+
+    pub(crate) fn resolve_plugin(
+        &mut self,
+        at: &str,
+        item: PluginItem,
+        hook: Hook,
+    ) -> Option<PluginUse> {
+        let (full, plugin_at) = match item {
+            PluginItem::Full(full) => (*full, format!("{at}.plugin")),
+            PluginItem::Name(plugin) => {
+                let full = PluginFull {
+                    plugin,
+                    name: None,
+                    with: None,
+                    allow: None,
+                    limits: None,
+                };
+                (full, at.to_owned())
+            }
+        };
+        let plugin = match parse_reference(&full.plugin.0, hook) {
+            Ok(plugin) => plugin,
+            Err((message, help)) => {
+                self.findings
+                    .push(Finding::new(self.span(&plugin_at), message).help(help));
+                return None;
+            }
+        };
+        let name = match (full.name, &plugin) {
+            (Some(name), _) => name.0,
+            (None, PluginRef::Builtin(name)) => name.clone(),
+            (None, PluginRef::Path(path)) => path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+        };
+        Some(PluginUse {
+            name,
+            plugin,
+            with: Value::Object(full.with.unwrap_or_else(Map::new)),
+            allow: resolve_allow(full.allow.unwrap_or_default()),
+            limits: resolve_plugin_limits(&full.limits.unwrap_or_default()),
+            with_at: format!("{at}.with"),
+        })
+    }
+}
+
+/// A short form and exactly the grants that it implies: its program, and
+/// reading the files that it names. Reports may also be emptied before the
+/// command runs, so that an old one cannot count.
+fn short_form(name: &str, at: &str, with: Value, run: Vec<String>, read: Vec<String>) -> PluginUse {
+    PluginUse {
+        name: name.to_owned(),
+        plugin: PluginRef::Builtin(name.to_owned()),
+        with,
+        allow: Allow {
+            run: run.into_iter().take(1).collect(),
+            write: if name == "junit" {
+                read.clone()
+            } else {
+                Vec::new()
+            },
+            read,
+            ..Allow::default()
+        },
+        limits: PluginLimits::default(),
+        with_at: at.to_owned(),
+    }
+}
+
+/// A plugin by its reference, or what is wrong with that and what helps.
+fn parse_reference(text: &str, hook: Hook) -> Result<PluginRef, (String, String)> {
+    let later = |what: &str| {
+        let message = format!("plugins from {what} are not in this version");
+        let help = "put the component into the repository and name it `./plugins/NAME.wasm`";
+        Err((message, help.to_owned()))
+    };
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return later("the web");
+    }
+    if text.starts_with("oci://") {
+        return later("a registry");
+    }
+    if let Some(path) = text.strip_prefix("./") {
+        let climbs = path.split('/').any(|part| part == "..");
+        return match !path.is_empty() && !climbs {
+            true => Ok(PluginRef::Path(PathBuf::from(path))),
+            false => Err((
+                "the path leaves the checkout".to_owned(),
+                "name a file inside the checkout".to_owned(),
+            )),
+        };
+    }
+    let name = text.strip_prefix("builtin:").unwrap_or(text);
+    let fitting = BUILTINS
+        .iter()
+        .filter(|(_, does)| *does == hook)
+        .map(|(name, _)| *name);
+    match BUILTINS.iter().find(|(builtin, _)| *builtin == name) {
+        Some((_, does)) if *does == hook => Ok(PluginRef::Builtin(name.to_owned())),
+        Some((_, does)) => Err((
+            format!("`{name}` is {}, not {}", does.noun(), hook.noun()),
+            format!(
+                "one of: {}, or `./PATH.wasm`",
+                fitting.collect::<Vec<_>>().join(", ")
+            ),
+        )),
+        None if name.ends_with(".wasm") => Err((
+            "a path must begin with `./`".to_owned(),
+            format!("write `./{}`", name.trim_start_matches('/')),
+        )),
+        None if LATER.contains(&name) => Err((
+            format!("`{name}` is not in this version"),
+            format!(
+                "one of: {}, or `./PATH.wasm`",
+                fitting.collect::<Vec<_>>().join(", ")
+            ),
+        )),
+        None => Err((
+            format!("there is no built-in plugin `{name}`"),
+            match check_spelling(name, fitting.clone()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!(
+                    "one of: {}, or `./PATH.wasm`",
+                    fitting.collect::<Vec<_>>().join(", ")
+                ),
+            },
+        )),
+    }
+}
+
+fn resolve_allow(file: AllowFile) -> Allow {
+    let text = |list: Option<Vec<super::unit::PlainText>>| {
+        list.into_iter().flatten().map(|t| t.0).collect()
+    };
+    let path = |list: Option<Vec<super::unit::InsidePathText>>| {
+        list.into_iter().flatten().map(|t| t.0).collect()
+    };
+    let name = |list: Option<Vec<super::unit::VariableText>>| {
+        list.into_iter().flatten().map(|t| t.0).collect()
+    };
+    Allow {
+        run: text(file.run),
+        net: text(file.net),
+        read: path(file.read),
+        write: path(file.write),
+        env: name(file.env),
+        secrets: name(file.secrets),
+        socket: text(file.socket),
+    }
+}
+
+/// The texts were checked by their formats.
+fn resolve_plugin_limits(file: &PluginLimitsFile) -> PluginLimits {
+    PluginLimits {
+        cpu: file
+            .cpu
+            .as_ref()
+            .and_then(|text| parse_duration(&text.0).ok()),
+        time: file
+            .time
+            .as_ref()
+            .and_then(|text| parse_duration(&text.0).ok()),
+        memory_bytes: file
+            .memory
+            .as_ref()
+            .and_then(|text| parse_size(&text.0).ok()),
+    }
+}

@@ -1,0 +1,196 @@
+//! The `baepo` command line as a library: arguments in, exit code out.
+//!
+//! Everything that speaks with people is here; what is done is in
+//! `baepo-runtime`, what is decided in `baepo-core`. If you want to add a
+//! command, add a module with an `Args` struct and a function, and one line to
+//! [`Command`] and to [`main`].
+
+#![forbid(unsafe_code)]
+
+mod agent;
+mod agents;
+pub mod config;
+mod demo;
+pub mod doctor;
+mod error;
+mod exit;
+mod github;
+mod history;
+pub mod init;
+mod operate;
+mod plan;
+mod plugins;
+pub mod release;
+pub mod render;
+mod revision;
+mod run;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use baepo_core::rollout;
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// One step from a revision to a judged rollout.
+#[derive(Debug, Parser)]
+#[command(name = "baepo", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What baepo can do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build, test, release and roll out the revision that is checked out here
+    Run(run::RunArgs),
+    /// Show what a rollout would do, and change nothing
+    Plan(plan::PlanArgs),
+    /// Watch the whole life cycle on a small service, from nothing
+    Demo(demo::DemoArgs),
+    /// Write a configuration and a workflow for this checkout
+    Init(init::Args),
+    /// What serves, what is on its way, what is wrong
+    Status(operate::StatusArgs),
+    /// Go one step on, or with --full all the way
+    Promote(operate::PromoteArgs),
+    /// Go back to what served before the rollout
+    Abort(operate::EnvironmentArgs),
+    /// Hold at the present share after the present step
+    Pause(operate::EnvironmentArgs),
+    /// End a hold or a pause
+    Resume(operate::EnvironmentArgs),
+    /// Roll a release out again that was rolled back
+    Retry(run::RunArgs),
+    /// Go back to a release that served before
+    Rollback(operate::RollbackArgs),
+    /// What happened in earlier runs
+    History(history::HistoryArgs),
+    /// Supervise the instances of one environment and route requests to them
+    Agent(agent::AgentArgs),
+    /// Check everything that a run would need
+    Doctor(doctor::Args),
+    /// The releases that are kept in this checkout
+    Release(release::Args),
+    /// Print the JSON Schema of the configuration
+    Schema,
+}
+
+/// Run the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("error: no threads to work with: {error}"));
+            return Exit::Bug.into();
+        }
+    };
+    let result = runtime.block_on(dispatch(cli.command));
+    match result {
+        Ok(exit) => exit,
+        Err(error) => {
+            complain(&format!("error: {}", describe(&error)));
+            Exit::Usage.into()
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    let out = &mut std::io::stdout();
+    let exit = match command {
+        Command::Run(args) => run::run(args).await?,
+        Command::Retry(args) => {
+            run::run(run::RunArgs {
+                retry: true,
+                ..args
+            })
+            .await?
+        }
+        Command::Plan(args) => plan::plan(args).await?,
+        Command::Demo(args) => demo::demo(args).await?,
+        Command::Init(args) => return init::run(&args, &root()?, out),
+        Command::Doctor(args) => return doctor::run(&args, &root()?, out),
+        Command::Release(args) => return release::run(&args, &root()?, out),
+        Command::Status(args) => operate::status(args).await?,
+        Command::Promote(args) => {
+            let command = match args.full {
+                true => rollout::Command::PromoteFull,
+                false => rollout::Command::Promote,
+            };
+            operate::signal(args.at, command).await?
+        }
+        Command::Abort(args) => operate::signal(args, rollout::Command::Abort).await?,
+        Command::Pause(args) => operate::signal(args, rollout::Command::Pause).await?,
+        Command::Resume(args) => operate::signal(args, rollout::Command::Resume).await?,
+        Command::Rollback(args) => operate::rollback(args).await?,
+        Command::History(args) => history::history(&args)?,
+        Command::Agent(args) => agent::agent(args).await?,
+        Command::Schema => {
+            print(config::schema::schema_text().trim_end());
+            Exit::Success
+        }
+    };
+    Ok(exit.into())
+}
+
+/// An error and its causes, each on its own line.
+fn describe(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for (index, cause) in error.chain().enumerate() {
+        if index > 0 {
+            text.push_str("\n  because: ");
+        }
+        text.push_str(&cause.to_string());
+    }
+    text
+}
+
+/// Show all that is wrong with what the user wrote.
+fn refuse(findings: &config::Findings) -> Exit {
+    complain(findings.render(config::is_stderr_coloured()).trim_end());
+    Exit::Usage
+}
+
+/// Show why there is no configuration.
+fn refuse_config(error: &config::ConfigError) -> Exit {
+    match error {
+        config::ConfigError::Findings(findings) => refuse(findings),
+        error => {
+            complain(&format!("error: {}", error::one_line(error)));
+            if !error.help().is_empty() {
+                complain(&format!("  help: {}", error.help()));
+            }
+            Exit::Usage
+        }
+    }
+}
+
+/// The checkout: the folder that the command is run in.
+fn root() -> anyhow::Result<PathBuf> {
+    Ok(std::env::current_dir()?)
+}
+
+/// To standard output: what was asked for.
+#[allow(
+    clippy::print_stdout,
+    reason = "the one place that writes to standard output"
+)]
+fn print(text: &str) {
+    println!("{text}");
+}
+
+/// To standard error: what is wrong.
+#[allow(
+    clippy::print_stderr,
+    reason = "the one place for errors before and after a run"
+)]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,6 @@
+//! The `baepo` binary.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    baepo::main()
+}

@@ -1,0 +1,395 @@
+//! What an operator says to a rollout, and asks of an environment.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use baepo_core::rollout::{Begin, Command, Intent, Outcome, Step};
+use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError};
+use baepo_runtime::target::Target;
+use clap::Args;
+use serde_json::json;
+
+use crate::agents::Where;
+use crate::config::{Config, Environment};
+use crate::error::one_line;
+use crate::exit::Exit;
+use crate::plugins::Plugins;
+use crate::render::terminal::{Paint, bar};
+use crate::show::Show;
+
+/// How long a live run may take to hear what was said.
+const HEARING: Duration = Duration::from_secs(3);
+
+/// Which environment is meant.
+#[derive(Debug, Args)]
+pub(crate) struct EnvironmentArgs {
+    /// The configuration.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// The environment; needed where the configuration has several.
+    #[arg(long)]
+    pub environment: Option<String>,
+}
+
+/// Go one step on, or all the way.
+#[derive(Debug, Args)]
+pub(crate) struct PromoteArgs {
+    /// Which environment.
+    #[command(flatten)]
+    pub at: EnvironmentArgs,
+    /// All traffic to the candidate; the guardrails stay.
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// Go back to a release that served before.
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// Which environment.
+    #[command(flatten)]
+    pub at: EnvironmentArgs,
+    /// Commit or digest of the release; the newest that served where absent.
+    #[arg(long)]
+    pub to: Option<String>,
+}
+
+/// What serves, what is on its way, what is wrong.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Which environment; all where absent.
+    #[command(flatten)]
+    pub at: EnvironmentArgs,
+    /// Print one JSON document a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+struct At {
+    config: Config,
+    environment: Environment,
+    target: Arc<dyn Target>,
+}
+
+async fn reach(args: &EnvironmentArgs) -> anyhow::Result<At> {
+    let config = crate::config::load(&crate::root()?, args.config.as_deref())?;
+    let environment = match (&args.environment, config.environments.as_slice()) {
+        (Some(name), _) => config
+            .environment(name)
+            .with_context(|| format!("there is no environment `{name}` in {}", config.path()))?,
+        (None, [one]) => one,
+        (None, several) => {
+            let names: Vec<&str> = several.iter().map(|e| e.name.as_str()).collect();
+            bail!("say which environment: --environment {}", names.join(" | "))
+        }
+    };
+    let environment = environment.clone();
+    let target = Where::Home.target(&config.app, &environment.name);
+    target.describe().await.with_context(|| {
+        format!(
+            "the agent of `{0}` does not answer; start it with: baepo agent --environment {0}",
+            environment.name
+        )
+    })?;
+    Ok(At {
+        config,
+        environment,
+        target: Arc::new(target),
+    })
+}
+
+fn who() -> String {
+    let variable = |name| {
+        std::env::var(name)
+            .ok()
+            .filter(|value: &String| !value.is_empty())
+    };
+    variable("GITHUB_ACTOR")
+        .or_else(|| variable("USER"))
+        .unwrap_or_else(|| "somebody".into())
+}
+
+/// Promote, pause, resume or abort. A live run hears it within a second; where
+/// there is none, this command acts itself.
+///
+/// # Errors
+/// If nothing is on its way, or the agent does not answer.
+pub(crate) async fn signal(args: EnvironmentArgs, command: Command) -> anyhow::Result<Exit> {
+    let at = reach(&args).await?;
+    let show = Show::new(false);
+    let name = &at.environment.name;
+    let (_, state) = baepo_runtime::driver::load(&*at.target).await?;
+    let Some(rollout) = state.environment.active() else {
+        show.line(&format!(
+            "{name}: nothing is being rolled out; there is nothing to {command}"
+        ));
+        return Ok(Exit::Usage);
+    };
+    let revision = rollout.begin.candidate.revision.short().to_owned();
+    let signal = baepo_runtime::driver::signal(&*at.target, command, &who()).await?;
+    let said = Instant::now();
+    while said.elapsed() < HEARING {
+        let (_, state) = baepo_runtime::driver::load(&*at.target).await?;
+        let heard = state
+            .environment
+            .rollout
+            .as_ref()
+            .is_none_or(|r| r.heard >= signal.number);
+        if heard {
+            show.line(&format!(
+                "{name}: {command} of {revision} was heard by the run that holds the lease"
+            ));
+            return Ok(Exit::Success);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    show.line(&format!(
+        "{name}: no run is alive; acting on {command} of {revision} here"
+    ));
+    drive(&at, Intent::Resume, &show).await
+}
+
+/// Go back to a release that served before.
+///
+/// # Errors
+/// If there is none, or the agent does not answer.
+pub(crate) async fn rollback(args: RollbackArgs) -> anyhow::Result<Exit> {
+    let at = reach(&args.at).await?;
+    let show = Show::new(false);
+    let name = &at.environment.name;
+    let (_, state) = baepo_runtime::driver::load(&*at.target).await?;
+    let environment = state.environment;
+    if environment.active().is_some() {
+        show.line(&format!(
+            "{name}: a rollout is on its way; aborting it is the way back"
+        ));
+        return signal(args.at, Command::Abort).await;
+    }
+    let wanted = match &args.to {
+        None => environment.previous(),
+        Some(text) => environment.served.iter().find(|release| {
+            release.revision.commit.starts_with(text.as_str())
+                || release.digest.to_string().starts_with(text.as_str())
+                || release.digest.hex().starts_with(text.as_str())
+        }),
+    };
+    let Some(wanted) = wanted else {
+        let known: Vec<String> = environment
+            .served
+            .iter()
+            .map(|release| format!("{} ({})", release.revision.short(), release.digest.short()))
+            .collect();
+        match known.as_slice() {
+            [] => show.line(&format!(
+                "{name}: no release served before this one; there is nothing to go back to"
+            )),
+            known => show.line(&format!(
+                "{name}: no such release; still staged are {}",
+                known.join(", ")
+            )),
+        }
+        return Ok(Exit::Usage);
+    };
+    let Some(last) = &environment.rollout else {
+        bail!("the state of `{name}` names no rollout")
+    };
+    let begin = Begin {
+        run: format!("rollback by {}", who()),
+        candidate: wanted.clone(),
+        settings: last.begin.settings.clone(),
+        retry: true,
+        pull_request: last.begin.pull_request,
+        heard: 0,
+    };
+    drive(&at, Intent::Rollback(Box::new(begin)), &show).await
+}
+
+async fn drive(at: &At, intent: Intent, show: &Show) -> anyhow::Result<Exit> {
+    let root = crate::root()?;
+    let plugins = Plugins::load(at.config.clone(), &root)
+        .await
+        .map_err(|findings| anyhow::anyhow!("{findings}"))?;
+    let loaded = plugins
+        .environment(&at.environment.name)
+        .context("its plugins are not loaded")?;
+    let deciders = Deciders {
+        strategy: Some(loaded.strategy.plugin.clone()),
+        monitors: loaded
+            .monitors
+            .iter()
+            .map(|m| (m.used.name.clone(), m.plugin.clone()))
+            .collect(),
+    };
+    let stagings = |release: &baepo_core::release::Release| {
+        Err(format!(
+            "{} is not staged any more; roll it out again",
+            release.revision.short()
+        ))
+    };
+    let drive = Drive {
+        target: Arc::clone(&at.target),
+        deciders,
+        stagings: &stagings,
+        holder: format!("command by {}", who()),
+        log: Arc::new(|_| {}),
+        cancel: crate::run::cancelled_by_signals(),
+        pause_on_cancel: false,
+    };
+    let name = at.environment.name.clone();
+    let driven = drive
+        .run(intent, &mut |event| {
+            if let baepo_runtime::driver::Event::Recorded(record) = event {
+                show.line(&format!("  {}  {}", record.at.clock(), record.in_words()));
+            }
+        })
+        .await;
+    match driven {
+        Ok(driven) => {
+            let done = driven.done;
+            show.line(&format!("{name}: {}: {}", done.outcome, done.reason));
+            Ok(match done.outcome {
+                Outcome::Succeeded => Exit::Success,
+                Outcome::RolledBack => Exit::RolledBack,
+                Outcome::Stuck => Exit::Stuck,
+                Outcome::Failed => Exit::Failed,
+                Outcome::Waiting => Exit::Waiting,
+                Outcome::Refused => Exit::Locked,
+                Outcome::Cancelled => Exit::Cancelled,
+            })
+        }
+        Err(DriveError::Lease(LeaseError::Held(lease))) => {
+            show.line(&format!(
+                "{name}: {} is acting on it; try again when it has ended",
+                lease.holder
+            ));
+            Ok(Exit::Locked)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Show what serves, what is on its way, what is wrong.
+///
+/// # Errors
+/// If the configuration is not there or not right.
+pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
+    let config = match crate::config::load(&crate::root()?, args.at.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return Ok(crate::refuse_config(&error)),
+    };
+    let paint = Show::new(false).paint();
+    let mut exit = Exit::Success;
+    let chosen = config.environments.iter().filter(|e| {
+        args.at
+            .environment
+            .as_ref()
+            .is_none_or(|name| *name == e.name)
+    });
+    for environment in chosen {
+        let target = Where::Home.target(&config.app, &environment.name);
+        let seen = async {
+            let (_, state) = baepo_runtime::driver::load(&target)
+                .await
+                .map_err(|e| one_line(&e))?;
+            let fleet = target.observe().await.map_err(|e| one_line(&e))?;
+            Ok::<_, String>((state, fleet))
+        };
+        match seen.await {
+            Ok((state, fleet)) if args.json => crate::print(
+                &json!({
+                    "format": "baepo-status-1",
+                    "environment": environment.name,
+                    "state": state.environment,
+                    "fleet": fleet,
+                })
+                .to_string(),
+            ),
+            Ok((state, fleet)) => crate::print(&describe(
+                &environment.name,
+                &state.environment,
+                &fleet,
+                paint,
+            )),
+            Err(reason) => {
+                exit = Exit::Failed;
+                let name = &environment.name;
+                crate::print(&format!(
+                    "{} {name}: {reason}\n  next: start its agent with: baepo agent --environment {name}",
+                    paint.bad("✗")
+                ));
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn describe(
+    name: &str,
+    state: &baepo_core::rollout::Environment,
+    fleet: &baepo_core::fleet::Fleet,
+    paint: Paint,
+) -> String {
+    let mut lines = Vec::new();
+    match &state.stable {
+        Some(stable) => lines.push(format!(
+            "{} {}  {} serves  ({})",
+            paint.good("✓"),
+            paint.bold(name),
+            stable.revision.short(),
+            stable.revision.summary
+        )),
+        None => lines.push(format!(
+            "{} {}  nothing is installed",
+            paint.dim("-"),
+            paint.bold(name)
+        )),
+    }
+    if let Some(rollout) = &state.rollout {
+        let revision = rollout.begin.candidate.revision.short();
+        let weight = fleet.route.weight(rollout.candidate());
+        match &rollout.step {
+            Step::Over { outcome, at, .. } => lines.push(format!(
+                "  last rollout: {revision} {outcome} at {} UTC: {}",
+                at.rfc3339(),
+                rollout.reason
+            )),
+            Step::Back { .. } => lines.push(format!("  {revision} is going back: {}", rollout.reason)),
+            Step::Holding { reason, until, .. } => lines.push(format!(
+                "  {revision} waits at {weight} {} until {} UTC: {reason}\n  next: baepo promote | resume | abort",
+                bar(weight, 20, paint),
+                until.rfc3339()
+            )),
+            Step::Staging { .. } | Step::Deciding { .. } | Step::Acting { .. } => lines.push(format!(
+                "  {revision} is at {weight} {} {}",
+                bar(weight, 20, paint),
+                rollout.reason
+            )),
+        }
+    }
+    for instances in &fleet.instances {
+        if instances.asked == 0 && instances.ready + instances.starting + instances.draining == 0 {
+            continue;
+        }
+        let trouble = instances
+            .trouble
+            .as_ref()
+            .map_or(String::new(), |why| format!("  {}", paint.bad(why)));
+        lines.push(format!(
+            "  {}  {} of {} ready, {} starting, {} draining, {} of the traffic{trouble}",
+            instances.digest.short(),
+            instances.ready,
+            instances.asked,
+            instances.starting,
+            instances.draining,
+            fleet.route.weight(instances.digest)
+        ));
+    }
+    if let Some(previous) = state.previous() {
+        lines.push(paint.dim(&format!(
+            "  rollback would go to {}",
+            previous.revision.short()
+        )));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,277 @@
+//! `baepo plan`: what a rollout would do, before anything happens.
+//!
+//! The strategy plugin is run for real against a model of a fleet, once with
+//! every verdict healthy and once failing where it hurts most. The guardrails
+//! are the real ones, so a plan that cannot work is refused here.
+
+mod table;
+
+use std::path::PathBuf;
+
+use baepo_core::digest::Digest;
+use baepo_core::fleet::Fleet;
+use baepo_core::hook::HookError;
+use baepo_core::release::{Release, Revision};
+use baepo_core::rollout::forecast::{Ask, Evidence, Forecast, Model, Moment, Pace};
+use baepo_core::rollout::{
+    Begin, Deadlines, Directive, Done, Entry, Environment as State, Outcome, Settings,
+};
+use baepo_core::time::{Millis, Time};
+use baepo_core::weight::BasisPoints;
+use baepo_runtime::plugin::{CallContext, CallError};
+use baepo_runtime::target::Target;
+use clap::Args;
+
+use crate::agents::Where;
+use crate::config::{Config, Environment, Finding};
+use crate::exit::Exit;
+use crate::plugins::{EnvironmentPlugins, Plugins};
+
+/// How long an instance takes to become ready, and to drain, in a model.
+const PACE: Pace = Pace {
+    start: Millis(4_000),
+    drain: Millis(1_000),
+};
+
+/// Show what a rollout would do, and change nothing.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The configuration.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Only this environment.
+    #[arg(long)]
+    environment: Option<String>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+impl PlanArgs {
+    /// All environments of this configuration, for people.
+    pub(crate) fn of(config: Option<PathBuf>) -> PlanArgs {
+        PlanArgs {
+            config,
+            environment: None,
+            json: false,
+        }
+    }
+}
+
+/// The plan of one environment.
+pub(crate) struct Plan {
+    /// What happens if everything is fine.
+    pub moments: Vec<Moment>,
+    /// How long the way back takes in the model, where the largest step fails.
+    pub way_back: Option<(BasisPoints, Millis)>,
+}
+
+/// Why there is no plan.
+pub(crate) enum NoPlan {
+    /// The settings of the strategy are wrong.
+    Config(Vec<Finding>),
+    /// A guardrail would refuse it, or it would not end well.
+    Refused(String),
+}
+
+/// Show the plans.
+///
+/// # Errors
+/// If the configuration is not there or not right.
+pub(crate) async fn plan(args: PlanArgs) -> anyhow::Result<Exit> {
+    let root = crate::root()?;
+    let config = match crate::config::load(&root, args.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return Ok(crate::refuse_config(&error)),
+    };
+    let plugins = match Plugins::load(config.clone(), &root).await {
+        Ok(plugins) => plugins,
+        Err(findings) => return Ok(crate::refuse(&findings)),
+    };
+    let revision = crate::revision::of_checkout(&root)?;
+    let chosen = config
+        .environments
+        .iter()
+        .filter(|e| args.environment.as_ref().is_none_or(|name| *name == e.name));
+    let mut findings = Vec::new();
+    let mut known = false;
+    for environment in chosen {
+        known = true;
+        let Some(loaded) = plugins.environment(&environment.name) else {
+            continue;
+        };
+        let serves = serving(&config, environment).await;
+        match forecast(&config, environment, loaded, &revision, serves.as_ref()).await {
+            Ok(plan) if args.json => crate::print(&table::json(environment, &plan)),
+            Ok(plan) => {
+                crate::print(&table::text(environment, &plan, &revision, serves.as_ref()));
+            }
+            Err(NoPlan::Config(problems)) => findings.extend(problems),
+            Err(NoPlan::Refused(reason)) => {
+                let span = config.locate(&environment.name, "strategy");
+                findings.push(Finding::new(span, reason));
+            }
+        }
+    }
+    if !known {
+        let name = args.environment.unwrap_or_default();
+        anyhow::bail!("there is no environment `{name}` in {}", config.path());
+    }
+    if !findings.is_empty() {
+        return Ok(crate::refuse(&config.findings(findings)));
+    }
+    Ok(Exit::Success)
+}
+
+/// What serves now, where its agent answers.
+async fn serving(config: &Config, environment: &Environment) -> Option<Release> {
+    let target = Where::Home.target(&config.app, &environment.name);
+    let (_, state) = baepo_runtime::driver::load(&target).await.ok()?;
+    let _: Fleet = target.observe().await.ok()?;
+    state.environment.stable
+}
+
+/// Check the strategies of these environments before anything is built.
+///
+/// # Errors
+/// All that is wrong, each at its place in the file.
+pub(crate) async fn check(plugins: &Plugins, revision: &Revision) -> Result<(), Vec<Finding>> {
+    let config = &plugins.config;
+    let mut findings = Vec::new();
+    for environment in &config.environments {
+        let Some(loaded) = plugins.environment(&environment.name) else {
+            continue;
+        };
+        match forecast(config, environment, loaded, revision, None).await {
+            Ok(_) => {}
+            Err(NoPlan::Config(problems)) => findings.extend(problems),
+            Err(NoPlan::Refused(reason)) => {
+                let span = config.locate(&environment.name, "strategy");
+                findings.push(Finding::new(span, reason));
+            }
+        }
+    }
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        Err(findings)
+    }
+}
+
+/// The plan of one environment; over what serves, or over something made up.
+///
+/// # Errors
+/// If the settings are wrong or the plan would be refused.
+pub(crate) async fn forecast(
+    config: &Config,
+    environment: &Environment,
+    plugins: &EnvironmentPlugins,
+    revision: &Revision,
+    serves: Option<&Release>,
+) -> Result<Plan, NoPlan> {
+    let healthy = simulate(
+        config,
+        environment,
+        plugins,
+        revision,
+        serves,
+        Evidence::Healthy,
+    )
+    .await?;
+    let (forecast, done) = healthy;
+    if done.outcome != Outcome::Succeeded {
+        return Err(NoPlan::Refused(format!(
+            "even if everything were healthy: {}",
+            done.reason
+        )));
+    }
+    let moments = forecast.moments().to_vec();
+    let worst = moments
+        .iter()
+        .map(|moment| moment.weight)
+        .filter(|w| *w < BasisPoints::FULL)
+        .max();
+    let worst = worst
+        .filter(|w| *w > BasisPoints::ZERO)
+        .unwrap_or(BasisPoints::FULL);
+    let failing = Evidence::FailingAt(worst);
+    let (bad, _) = simulate(config, environment, plugins, revision, serves, failing).await?;
+    let at = |wanted: &dyn Fn(&Entry) -> bool| {
+        bad.moments()
+            .iter()
+            .find(|moment| wanted(&moment.record.entry))
+            .map(|moment| moment.at)
+    };
+    let turned = at(&|entry| matches!(entry, Entry::TurnedBack { .. }));
+    let back = at(&|entry| matches!(entry, Entry::WentBack));
+    let way_back = turned
+        .zip(back)
+        .map(|(turned, back)| (worst, Millis(back.0 - turned.0)));
+    Ok(Plan { moments, way_back })
+}
+
+async fn simulate(
+    config: &Config,
+    environment: &Environment,
+    plugins: &EnvironmentPlugins,
+    revision: &Revision,
+    serves: Option<&Release>,
+    evidence: Evidence,
+) -> Result<(Forecast, Done), NoPlan> {
+    let made_up = |byte: u8, revision: &Revision| Release {
+        digest: Digest::from_bytes([byte; 32]),
+        revision: revision.clone(),
+        artifacts: Vec::new(),
+    };
+    let stable = serves.cloned().unwrap_or_else(|| made_up(1, revision));
+    let candidate = made_up(2, revision);
+    let model = Model::serving(PACE, stable.digest, environment.instances);
+    let state = State {
+        stable: Some(stable),
+        ..State::default()
+    };
+    let begin = Begin {
+        run: "plan".into(),
+        candidate,
+        settings: Settings {
+            environment: environment.name.clone(),
+            instances: environment.instances,
+            limits: environment.limits,
+            on_no_evidence: environment.on_no_evidence,
+            // How long instances take is the model's assumption, so the user's
+            // deadline says nothing here.
+            deadlines: Deadlines::default(),
+            strategy: plugins.strategy.pinned(),
+            monitors: plugins.pinned_monitors(),
+        },
+        retry: true,
+        pull_request: None,
+        heard: 0,
+    };
+    let mut forecast = Forecast::new(state, begin, model, evidence, Time(0));
+    loop {
+        match forecast.proceed() {
+            Ask::Done(done) => return Ok((forecast, done)),
+            Ask::Decide(view) => {
+                let context = CallContext::bare();
+                let decision = plugins.strategy.plugin.decide(&context, &view).await.result;
+                if let Err(CallError::Plugin(HookError::InvalidConfig(problems))) = &decision {
+                    let used = &plugins.strategy.used;
+                    let located = |p: &baepo_core::hook::ConfigProblem| {
+                        config.locate_problem(used, &p.path, &p.message)
+                    };
+                    return Err(NoPlan::Config(problems.iter().map(located).collect()));
+                }
+                forecast.answer(decision.map_err(|error| crate::error::one_line(&error)));
+            }
+        }
+    }
+}
+
+/// The directive of a decision, if this is one.
+fn directive(moment: &Moment) -> Option<&Directive> {
+    match &moment.record.entry {
+        Entry::Decided { decision } => Some(&decision.directive),
+        _ => None,
+    }
+}

@@ -1,0 +1,143 @@
+//! A plan as a table for people, and as JSON for programs.
+
+use baepo_core::release::{Release, Revision};
+use baepo_core::rollout::Directive;
+use baepo_core::weight::BasisPoints;
+use serde_json::json;
+
+use super::{Plan, directive};
+use crate::config::Environment;
+
+/// `production · canary · 4 instances · 1a2b3c4 → 9f31c2e` and its timeline.
+pub(super) fn text(
+    environment: &Environment,
+    plan: &Plan,
+    revision: &Revision,
+    serves: Option<&Release>,
+) -> String {
+    let before = serves.map_or("what serves then", |release| release.revision.short());
+    let mut lines = vec![
+        format!(
+            "{} · {} · {} instances · {before} → {}",
+            environment.name,
+            environment.strategy.name,
+            environment.instances,
+            revision.short()
+        ),
+        String::new(),
+        "  at         share   candidate   stable   waits for".into(),
+    ];
+    lines.extend(rows(plan));
+    lines.push(String::new());
+    lines.extend(risks(environment, plan, before));
+    if serves.is_none() {
+        lines.push(
+            "If nothing serves yet, the first install is the host's own: start, health, all traffic, a short bake."
+                .into(),
+        );
+    }
+    let name = &environment.name;
+    lines.push(format!(
+        "Nothing has been changed. Run it with: baepo run --environment {name}"
+    ));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn rows(plan: &Plan) -> Vec<String> {
+    let mut rows = Vec::new();
+    for moment in &plan.moments {
+        let (fleet, weight) = (moment.fleet, moment.weight);
+        let (mut candidate, mut stable) = (
+            fleet.candidate.asked.to_string(),
+            fleet.stable.asked.to_string(),
+        );
+        let waits = match directive(moment) {
+            Some(Directive::Scale {
+                stable: s,
+                candidate: c,
+            }) => {
+                if *c != fleet.candidate.asked {
+                    candidate = format!("{} → {c}", fleet.candidate.asked);
+                }
+                if *s != fleet.stable.asked {
+                    stable = format!("{} → {s}", fleet.stable.asked);
+                }
+                "health".to_owned()
+            }
+            Some(Directive::Observe { min, max }) if min == max => format!("{min} of evidence"),
+            Some(Directive::Observe { min, max }) => format!("{min} to {max} of evidence"),
+            Some(Directive::Hold { reason, .. }) => format!("a person: {reason}"),
+            Some(Directive::Finish { keep_warm }) if keep_warm.0 > 0 => {
+                format!("finish; the old instances stay {keep_warm} for an instant way back")
+            }
+            Some(Directive::Finish { .. }) => {
+                "finish; the release before stays staged for rollback".into()
+            }
+            Some(Directive::Abort { reason }) => format!("going back: {reason}"),
+            Some(Directive::Route(_)) | None => continue,
+        };
+        rows.push(format!(
+            "  {:<9} {:>6}   {candidate:>9}   {stable:>6}   {waits}",
+            moment.at.to_string(),
+            weight.to_string()
+        ));
+    }
+    rows
+}
+
+/// What could go wrong, and how far.
+fn risks(environment: &Environment, plan: &Plan, before: &str) -> Vec<String> {
+    let first = plan
+        .moments
+        .iter()
+        .map(|m| m.weight)
+        .find(|weight| *weight > BasisPoints::ZERO);
+    let mut lines = Vec::new();
+    if let Some(first) = first {
+        lines.push(format!(
+            "At most {first} of requests meet the candidate before it has been judged once."
+        ));
+    }
+    if let Some((share, took)) = plan.way_back {
+        let took = took.0.div_ceil(1000).max(1);
+        lines.push(format!(
+            "If it fails at {share}, everyone is back on {before} within {took}s of the verdict."
+        ));
+    }
+    if environment.monitors.is_empty() {
+        lines.push(
+            "No monitor is configured: only the health of instances is judged (`monitors: [traffic]` judges requests)."
+                .into(),
+        );
+    }
+    lines
+}
+
+/// The same for programs.
+pub(super) fn json(environment: &Environment, plan: &Plan) -> String {
+    let steps: Vec<serde_json::Value> = plan
+        .moments
+        .iter()
+        .filter_map(|moment| {
+            Some(json!({
+                "at-ms": moment.at.0,
+                "weight-basis-points": moment.weight.value(),
+                "candidate": moment.fleet.candidate.asked,
+                "stable": moment.fleet.stable.asked,
+                "directive": directive(moment)?,
+            }))
+        })
+        .collect();
+    json!({
+        "format": "baepo-plan-1",
+        "environment": environment.name,
+        "strategy": environment.strategy.name,
+        "instances": environment.instances,
+        "steps": steps,
+        "way-back": plan.way_back.map(|(share, took)| {
+            json!({ "at-basis-points": share.value(), "took-ms": took.0 })
+        }),
+    })
+    .to_string()
+}

@@ -1,0 +1,302 @@
+//! The plugins that a configuration names, loaded and checked.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use baepo_core::digest::Digest;
+use baepo_core::hook::HookError;
+use baepo_core::rollout::{PinnedMonitor, PinnedPlugin};
+use baepo_core::verdict::Phase;
+use baepo_runtime::capability::grants::Grants;
+use baepo_runtime::plugin::{
+    CallContext, CallError, CallLimits, Hook, HostOptions, Plugin, PluginHost, PluginSource,
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::config::{Config, Finding, Findings, PluginLimits, PluginRef, PluginUse};
+use crate::error::one_line;
+
+/// The first-party components, embedded.
+const BUILTINS: [(&str, &[u8]); 7] = [
+    (
+        "command",
+        include_bytes!("../../../plugins/dist/command.wasm"),
+    ),
+    ("junit", include_bytes!("../../../plugins/dist/junit.wasm")),
+    (
+        "direct",
+        include_bytes!("../../../plugins/dist/direct.wasm"),
+    ),
+    (
+        "blue-green",
+        include_bytes!("../../../plugins/dist/blue-green.wasm"),
+    ),
+    (
+        "canary",
+        include_bytes!("../../../plugins/dist/canary.wasm"),
+    ),
+    (
+        "rolling",
+        include_bytes!("../../../plugins/dist/rolling.wasm"),
+    ),
+    (
+        "traffic",
+        include_bytes!("../../../plugins/dist/traffic.wasm"),
+    ),
+];
+
+/// A plugin as one place in the configuration uses it.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    /// Its use.
+    pub used: PluginUse,
+    /// SHA-256 of its component.
+    pub digest: Digest,
+    /// It, ready to be called.
+    pub plugin: Plugin,
+}
+
+impl Loaded {
+    /// Its settings as JSON.
+    pub(crate) fn config(&self) -> String {
+        self.used.with.to_string()
+    }
+
+    /// What a rollout is pinned to.
+    pub(crate) fn pinned(&self) -> PinnedPlugin {
+        PinnedPlugin {
+            name: self.used.name.clone(),
+            digest: self.digest,
+            config: self.config(),
+        }
+    }
+}
+
+/// The plugins of one environment.
+pub(crate) struct EnvironmentPlugins {
+    name: String,
+    /// Who decides.
+    pub strategy: Loaded,
+    /// Who judges.
+    pub monitors: Vec<Loaded>,
+    phases: Vec<Vec<Phase>>,
+}
+
+impl EnvironmentPlugins {
+    /// The monitors and when they are asked.
+    pub(crate) fn pinned_monitors(&self) -> Vec<PinnedMonitor> {
+        let monitors = self.monitors.iter().zip(&self.phases);
+        monitors
+            .map(|(loaded, phases)| PinnedMonitor {
+                plugin: loaded.pinned(),
+                phases: phases.clone(),
+            })
+            .collect()
+    }
+}
+
+/// A configuration and all its plugins.
+pub(crate) struct Plugins {
+    /// The configuration.
+    pub config: Config,
+    /// Build plugins, in order.
+    pub build: Vec<Loaded>,
+    /// Test plugins, in order.
+    pub test: Vec<Loaded>,
+    environments: Vec<EnvironmentPlugins>,
+}
+
+struct Loader<'a> {
+    host: PluginHost,
+    config: &'a Config,
+    root: &'a Path,
+    findings: Vec<Finding>,
+}
+
+impl Plugins {
+    /// Load every plugin and ask each monitor what it can judge. Nothing is
+    /// changed by that.
+    ///
+    /// # Errors
+    /// All plugins that cannot be used, each at its place in the file.
+    pub(crate) async fn load(config: Config, root: &Path) -> Result<Plugins, Findings> {
+        let host = match PluginHost::new(HostOptions::default()) {
+            Ok(host) => host,
+            Err(error) => {
+                let finding = Finding::new(config.locate("", ""), one_line(&error));
+                return Err(config.findings(vec![finding]));
+            }
+        };
+        let mut loader = Loader {
+            host,
+            config: &config,
+            root,
+            findings: Vec::new(),
+        };
+        let build = loader.load_all(&config.build, Hook::Build).await;
+        let test = loader.load_all(&config.test, Hook::Test).await;
+        let mut environments = Vec::new();
+        for environment in &config.environments {
+            let strategy = loader.load(&environment.strategy, Hook::Strategy).await;
+            let monitors = loader.load_all(&environment.monitors, Hook::Monitor).await;
+            let mut phases = Vec::new();
+            for monitor in &monitors {
+                phases.push(loader.phases(monitor).await);
+            }
+            let name = environment.name.clone();
+            if let Some(strategy) = strategy {
+                environments.push(EnvironmentPlugins {
+                    name,
+                    strategy,
+                    monitors,
+                    phases,
+                });
+            }
+        }
+        let findings = loader.findings;
+        if !findings.is_empty() {
+            return Err(config.findings(findings));
+        }
+        Ok(Plugins {
+            config,
+            build,
+            test,
+            environments,
+        })
+    }
+
+    /// The plugins of one environment.
+    pub(crate) fn environment(&self, name: &str) -> Option<&EnvironmentPlugins> {
+        self.environments
+            .iter()
+            .find(|plugins| plugins.name == name)
+    }
+}
+
+impl Loader<'_> {
+    async fn load_all(&mut self, uses: &[PluginUse], hook: Hook) -> Vec<Loaded> {
+        let mut loaded = Vec::new();
+        for used in uses {
+            loaded.extend(self.load(used, hook).await);
+        }
+        loaded
+    }
+
+    async fn load(&mut self, used: &PluginUse, hook: Hook) -> Option<Loaded> {
+        let bytes = match &used.plugin {
+            PluginRef::Builtin(name) => {
+                let known = BUILTINS.iter().find(|(known, _)| known == name);
+                known
+                    .map(|(_, bytes)| Cow::Borrowed(*bytes))
+                    .ok_or_else(|| "there is no such built-in plugin".to_owned())
+            }
+            PluginRef::Path(path) => std::fs::read(self.root.join(path))
+                .map(Cow::Owned)
+                .map_err(|error| format!("{} cannot be read: {error}", path.display())),
+        };
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                self.findings.push(self.config.locate_plugin(used, why));
+                return None;
+            }
+        };
+        let digest = Digest::from_bytes(Sha256::digest(&bytes).into());
+        let grants = match grants(used) {
+            Ok(grants) => grants,
+            Err(why) => {
+                self.findings
+                    .push(self.config.locate_plugin(used, format!("`allow`: {why}")));
+                return None;
+            }
+        };
+        let limits = limits(used, hook);
+        let source = PluginSource {
+            name: &used.name,
+            bytes: &bytes,
+            digest,
+            grants,
+            limits,
+        };
+        let plugin = match self.host.load(source).await {
+            Ok(plugin) => plugin.require(hook).map(|()| plugin),
+            Err(error) => Err(error),
+        };
+        match plugin {
+            Ok(plugin) => Some(Loaded {
+                used: used.clone(),
+                digest,
+                plugin,
+            }),
+            Err(error) => {
+                let what = format!(
+                    "plugin `{}` cannot be used: {}",
+                    used.name,
+                    one_line(&error)
+                );
+                self.findings
+                    .push(self.config.locate_plugin(used, what).help(error.help()));
+                None
+            }
+        }
+    }
+
+    /// When a monitor can judge. Its settings are checked by the asking.
+    async fn phases(&mut self, monitor: &Loaded) -> Vec<Phase> {
+        let context = CallContext::bare();
+        let outcome = monitor
+            .plugin
+            .describe_monitor(&context, &monitor.config())
+            .await;
+        match outcome.result {
+            Ok(phases) => phases,
+            Err(CallError::Plugin(HookError::InvalidConfig(problems))) => {
+                self.findings.extend(problems.iter().map(|p| {
+                    self.config
+                        .locate_problem(&monitor.used, &p.path, &p.message)
+                }));
+                Vec::new()
+            }
+            Err(error) => {
+                let what = format!(
+                    "plugin `{}` cannot be used: {}",
+                    monitor.used.name,
+                    one_line(&error)
+                );
+                self.findings
+                    .push(self.config.locate_plugin(&monitor.used, what));
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// The `allow:` block as the host reads it.
+fn grants(used: &PluginUse) -> Result<Grants, String> {
+    let value = serde_json::to_value(&used.allow).map_err(|error| error.to_string())?;
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
+/// The hook's defaults, and over them what the user wrote.
+fn limits(used: &PluginUse, hook: Hook) -> Option<CallLimits> {
+    let PluginLimits {
+        cpu,
+        time,
+        memory_bytes,
+    } = used.limits;
+    if cpu.is_none() && time.is_none() && memory_bytes.is_none() {
+        return None;
+    }
+    let mut limits = CallLimits::of(hook).clone();
+    if let Some(cpu) = cpu {
+        limits.cpu = cpu.to_duration();
+        limits.wall = limits.wall.max(limits.cpu);
+    }
+    if let Some(time) = time {
+        limits.wall = time.to_duration();
+    }
+    if let Some(bytes) = memory_bytes {
+        limits.memory_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+    Some(limits)
+}

@@ -1,0 +1,8 @@
+//! A report in words: for terminals, for pull requests, for programs.
+
+pub mod json;
+pub mod markdown;
+pub mod terminal;
+mod words;
+
+pub use words::{grouped, headline, next_step, percent, size, verdict_word};

@@ -1,0 +1,213 @@
+//! A report on a terminal: the first line answers, the next says what to do.
+
+use baepo_core::pipeline::StageResult;
+use baepo_core::report::{Report, RolloutReport, StageReport};
+use baepo_core::rollout::Outcome;
+use baepo_core::time::Time;
+use baepo_core::weight::BasisPoints;
+
+use super::words::{at_turning, failure_of, output_of, plugin_of};
+use super::{grouped, headline, next_step, percent, verdict_word};
+
+/// Colours, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paint(pub bool);
+
+impl Paint {
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.into()
+        }
+    }
+    /// For what is fine.
+    pub fn good(self, text: &str) -> String {
+        self.with("32", text)
+    }
+    /// For what is not.
+    pub fn bad(self, text: &str) -> String {
+        self.with("1;31", text)
+    }
+    /// For what is going on or waits.
+    pub fn busy(self, text: &str) -> String {
+        self.with("33", text)
+    }
+    /// For what matters less.
+    pub fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+    /// For what matters more.
+    pub fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+}
+
+/// `✓ build     command   1m 12s   shop 4.1 MB`.
+pub fn stage_line(stage: &StageReport, paint: Paint) -> String {
+    let took = match (stage.began, stage.ended) {
+        (Some(began), Some(ended)) => ended.since(began).to_string(),
+        (Some(_) | None, Some(_) | None) => String::new(),
+    };
+    let (mark, text) = match stage.result {
+        Some(StageResult::Passed) => (paint.good("✓"), output_of(stage)),
+        Some(StageResult::Failed) => (paint.bad("✗"), failure_of(stage)),
+        Some(StageResult::Skipped) => (paint.dim("-"), "skipped".into()),
+        None => (paint.busy("●"), String::new()),
+    };
+    let (title, plugin) = (stage.stage.title(), plugin_of(&stage.stage));
+    format!("{mark} {title:<10} {plugin:<10} {took:>8}   {text}")
+        .trim_end()
+        .to_owned()
+}
+
+/// `━━━━━╸━━━━━━━━━━━━━━` for a share.
+pub fn bar(weight: BasisPoints, width: usize, paint: Paint) -> String {
+    let filled = (weight.value() as usize * width).div_ceil(10_000);
+    let (full, rest) = ("━".repeat(filled), "━".repeat(width - filled));
+    if paint.0 {
+        format!("{}{}", paint.good(&full), paint.dim(&rest))
+    } else {
+        format!("{full}{}", "·".repeat(width - filled))
+    }
+}
+
+/// The line of a rollout that goes on:
+/// `● production canary 25 %  ━━━━━──────  9f31c2e healthy · 20,377 requests · errors 0.24 % (stable 0.21 %)`.
+pub fn rollout_line(rollout: &RolloutReport, paint: Paint) -> String {
+    let mark = if rollout.turned_back.is_some() {
+        paint.bad("●")
+    } else {
+        paint.busy("●")
+    };
+    let mut line = format!(
+        "{mark} {} {} {:>6}  {}  {}",
+        paint.bold(&rollout.environment),
+        rollout.strategy,
+        rollout.weight.to_string(),
+        bar(rollout.weight, 20, paint),
+        rollout.candidate.short(),
+    );
+    if let Some(judgement) = &rollout.judgement {
+        line.push(' ');
+        line.push_str(verdict_word(judgement.verdict));
+    }
+    for judged in &rollout.judged {
+        for measurement in judged.measurements.iter().take(3) {
+            let Some(candidate) = measurement.candidate else {
+                continue;
+            };
+            let unit = if measurement.unit.is_empty() { "" } else { " " };
+            line.push_str(&format!(
+                " · {} {}{unit}{}",
+                measurement.name,
+                number(candidate),
+                measurement.unit
+            ));
+            if let Some(stable) = measurement.stable {
+                line.push_str(&format!(" (stable {})", number(stable)));
+            }
+        }
+    }
+    line
+}
+
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e15 && value >= 0.0 {
+        grouped(value as u64)
+    } else if value.abs() >= 100.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
+/// What comes next, under the line of a rollout.
+pub fn next_line(rollout: &RolloutReport, now: Time, paint: Paint) -> String {
+    let text = if let Some((reason, until)) = &rollout.holding {
+        format!(
+            "waits for a person for up to {}: {reason}",
+            until.since(now)
+        )
+    } else if rollout.turned_back.is_some() {
+        format!("going back: {}", rollout.reason)
+    } else if let Some((_, until)) = rollout.observing {
+        format!("{} (decides within {})", rollout.reason, until.since(now))
+    } else {
+        rollout.reason.clone()
+    };
+    format!("  {}", paint.dim(&text))
+}
+
+/// The last lines of a rollout: the story.
+pub fn rollout_story(rollout: &RolloutReport, paint: Paint) -> String {
+    let took = rollout.ended.unwrap_or(rollout.began).since(rollout.began);
+    let revision = rollout.candidate.short();
+    let environment = &rollout.environment;
+    let mut lines = Vec::new();
+    match rollout.outcome {
+        Some(Outcome::Succeeded) => {
+            let how = &rollout.strategy;
+            lines.push(format!(
+                "{} {} {how}, live after {took}: {revision} serves 100 %",
+                paint.good("✓"),
+                paint.bold(environment)
+            ));
+        }
+        Some(Outcome::RolledBack) => {
+            let turned = rollout.turned_back.unwrap_or(rollout.began);
+            lines.push(format!(
+                "{} {} rolled back at {} after {}: {}",
+                paint.bad("✗"),
+                paint.bold(environment),
+                at_turning(rollout),
+                turned.since(rollout.began),
+                rollout.reason
+            ));
+            if let (Some(stable), Some(back)) = (&rollout.stable, rollout.went_back) {
+                let (stable, took) = (stable.short(), back.since(turned));
+                lines.push(format!(
+                    "  All traffic is on {stable} since {} ({took} after the decision).",
+                    back.clock()
+                ));
+            }
+        }
+        Some(outcome) => lines.push(format!(
+            "{} {} {outcome} after {took}: {}",
+            paint.bad("✗"),
+            paint.bold(environment),
+            rollout.reason
+        )),
+        None => lines.push(rollout_line(rollout, paint)),
+    }
+    if let Some((stable, candidate)) = rollout.served
+        && candidate.requests > 0
+    {
+        let all = stable.requests + candidate.requests;
+        lines.push(format!(
+            "  {} of {} requests were answered by {revision}; {} of them failed ({}).",
+            grouped(candidate.requests),
+            grouped(all),
+            grouped(candidate.failures),
+            percent(candidate)
+        ));
+    }
+    for judged in &rollout.judged {
+        for finding in judged.findings.iter().take(3) {
+            lines.push(format!("  {}: {}", finding.title, finding.message));
+        }
+    }
+    lines.join("\n")
+}
+
+/// The end of a run: what happened and what to do.
+pub fn ending(report: &Report, paint: Paint) -> String {
+    let outcome = report.ended.as_ref().map(|end| end.outcome);
+    let line = headline(report);
+    let line = match outcome {
+        Some(Outcome::Succeeded) => paint.good(&line),
+        Some(Outcome::Waiting) | None => paint.busy(&line),
+        Some(_) => paint.bad(&line),
+    };
+    format!("{line}\n  next: {}", next_step(report))
+}

@@ -1,0 +1,251 @@
+//! The sentences that all renderers share.
+
+use baepo_core::pipeline::{Served, Stage, StageOutput, StageResult};
+use baepo_core::report::{Report, RolloutReport, StageReport};
+use baepo_core::rollout::Outcome;
+use baepo_core::verdict::Verdict;
+
+/// `20,377`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `4.1 MB`; decimal units, as download pages have them.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// `0.24 %` of failures among requests; two digits, none for zero.
+pub fn percent(served: Served) -> String {
+    match (served.failures, served.requests) {
+        (0, _) => "0 %".into(),
+        (failures, requests) => {
+            format!("{:.2} %", failures as f64 * 100.0 / requests.max(1) as f64)
+        }
+    }
+}
+
+/// `healthy`, `failing`, `inconclusive`.
+pub fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Healthy => "healthy",
+        Verdict::Failing => "failing",
+        Verdict::Inconclusive => "inconclusive",
+    }
+}
+
+/// How the whole run stands, in one line without decoration: is it fine?
+pub fn headline(report: &Report) -> String {
+    if let Some(rollout) = report.rollouts.last() {
+        let mut line = rollout_headline(rollout);
+        if rollout.outcome.is_none()
+            && let Some(end) = &report.ended
+            && end.outcome == Outcome::Waiting
+        {
+            line = format!(
+                "Waiting at {} in {}: {}",
+                rollout.weight, rollout.environment, end.reason
+            );
+        }
+        return line;
+    }
+    if let Some(failed) = report
+        .stages
+        .iter()
+        .find(|s| s.result == Some(StageResult::Failed))
+    {
+        return format!(
+            "{} failed: {}",
+            capital(failed.stage.title()),
+            failure_of(failed)
+        );
+    }
+    match &report.ended {
+        Some(end) => capital(&end.reason),
+        None => match report.stages.iter().find(|stage| stage.result.is_none()) {
+            Some(stage) => format!("{} is running", capital(stage.stage.title())),
+            None => "Just begun".into(),
+        },
+    }
+}
+
+fn rollout_headline(rollout: &RolloutReport) -> String {
+    let (environment, revision) = (&rollout.environment, rollout.candidate.short());
+    match rollout.outcome {
+        Some(Outcome::Succeeded) => format!("Live in {environment}: {revision} serves 100 %"),
+        Some(Outcome::RolledBack) => {
+            format!(
+                "Rolled back in {environment} at {}: {}",
+                at_turning(rollout),
+                rollout.reason
+            )
+        }
+        Some(Outcome::Failed) => format!("Failed in {environment}: {}", rollout.reason),
+        Some(Outcome::Stuck) => format!("STUCK in {environment}: {}", rollout.reason),
+        Some(Outcome::Waiting | Outcome::Refused | Outcome::Cancelled) => {
+            format!("Not rolled out to {environment}: {}", rollout.reason)
+        }
+        None if rollout.turned_back.is_some() => {
+            format!("Going back in {environment}: {}", rollout.reason)
+        }
+        None => match &rollout.holding {
+            Some((reason, _)) => {
+                format!("Waiting at {} in {environment}: {reason}", rollout.weight)
+            }
+            None => {
+                let verdict = rollout
+                    .judgement
+                    .as_ref()
+                    .map_or("", |j| verdict_word(j.verdict));
+                let comma = if verdict.is_empty() { "" } else { ", " };
+                format!(
+                    "{} at {} in {environment}{comma}{verdict}",
+                    capital(&rollout.strategy),
+                    rollout.weight
+                )
+            }
+        },
+    }
+}
+
+/// The share at the time of turning back, which is not the share now.
+pub(super) fn at_turning(rollout: &RolloutReport) -> baepo_core::weight::BasisPoints {
+    let turned = rollout.turned_back.unwrap_or(rollout.began);
+    let before = rollout.weights.iter().rfind(|(at, _)| *at <= turned);
+    before.map_or(baepo_core::weight::BasisPoints::ZERO, |(_, weight)| *weight)
+}
+
+/// What people should do now, in one sentence.
+pub fn next_step(report: &Report) -> String {
+    let outcome = report.ended.as_ref().map(|end| end.outcome);
+    let holding = report
+        .rollouts
+        .last()
+        .is_some_and(|rollout| rollout.holding.is_some());
+    match outcome {
+        Some(Outcome::Succeeded) => "Nothing to do.".into(),
+        Some(Outcome::RolledBack) => {
+            "What served before serves again. Fix it and push, or try it again with `baepo retry`.".into()
+        }
+        Some(Outcome::Stuck) => {
+            "A person must look: `baepo status` shows the fleet, `baepo abort` tries the way back again.".into()
+        }
+        Some(Outcome::Failed) => "Fix it and push.".into(),
+        Some(Outcome::Waiting) => "It goes on with the next run.".into(),
+        Some(Outcome::Refused) => "Nothing was changed.".into(),
+        Some(Outcome::Cancelled) => "The next run brings it back wholly, if it is not back yet.".into(),
+        None if holding => "It waits for you: `baepo promote`, `baepo resume` or `baepo abort`.".into(),
+        None => "Nothing to do; it goes on by itself.".into(),
+    }
+}
+
+/// Why a stage failed, in a few words.
+pub(super) fn failure_of(stage: &StageReport) -> String {
+    match &stage.output {
+        Some(StageOutput::Tests { counts, failures }) => {
+            let first = failures.first().map(|(name, _)| format!(": {name}"));
+            format!(
+                "{} of {} tests failed{}",
+                counts.failed,
+                counts.failed + counts.passed,
+                first.unwrap_or_default()
+            )
+        }
+        Some(StageOutput::Nothing { reason } | StageOutput::Rollout { reason, .. }) => {
+            reason.clone()
+        }
+        Some(StageOutput::Files { .. } | StageOutput::Release { .. }) | None => {
+            "no reason given".into()
+        }
+    }
+}
+
+/// What came out of a stage, in a few words.
+pub(super) fn output_of(stage: &StageReport) -> String {
+    match &stage.output {
+        Some(StageOutput::Files { files }) => {
+            let shown: Vec<String> = files
+                .iter()
+                .take(3)
+                .map(|(name, bytes)| format!("{name} {}", size(*bytes)))
+                .collect();
+            let more = files.len().saturating_sub(3);
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            format!("{}{more}", shown.join(", "))
+        }
+        Some(StageOutput::Tests { counts, .. }) => {
+            let mut text = format!("{} passed", counts.passed);
+            if counts.failed > 0 {
+                text = format!("{} failed, {text}", counts.failed);
+            }
+            if counts.skipped > 0 {
+                text.push_str(&format!(", {} skipped", counts.skipped));
+            }
+            text
+        }
+        Some(StageOutput::Release { release }) => {
+            format!(
+                "{} files, sha256:{}",
+                release.artifacts.len(),
+                release.digest.short()
+            )
+        }
+        Some(StageOutput::Rollout { reason, .. } | StageOutput::Nothing { reason }) => {
+            reason.clone()
+        }
+        None => String::new(),
+    }
+}
+
+/// The plugin or name that a stage line shows.
+pub(super) fn plugin_of(stage: &Stage) -> &str {
+    match stage {
+        Stage::Build(name) | Stage::Test(name) => name,
+        Stage::Release | Stage::Rollout(_) => "",
+    }
+}
+
+/// The first letter in upper case.
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_easy_to_read() {
+        let shown: Vec<String> = [0, 999, 1000, 20_377, 1_234_567].map(grouped).into();
+        assert_eq!(shown, ["0", "999", "1,000", "20,377", "1,234,567"]);
+        assert_eq!(size(4_100_000), "4.1 MB");
+        assert_eq!(
+            percent(Served {
+                requests: 1000,
+                failures: 49
+            }),
+            "4.90 %"
+        );
+    }
+}

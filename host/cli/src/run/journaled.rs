@@ -1,0 +1,126 @@
+//! A run's record, kept in three places at once: the journal on disk, the
+//! report in memory, and what the person sees.
+
+use std::path::Path;
+
+use baepo_core::pipeline::{RunEntry, RunRecord};
+use baepo_core::report::{Report, RolloutReport};
+use baepo_core::verdict::Level;
+use baepo_runtime::driver::{Event, now};
+use baepo_runtime::journal::Journal;
+
+use crate::show::Show;
+
+/// The record of one run.
+pub(crate) struct Journaled<'a> {
+    journal: Journal,
+    report: Report,
+    show: &'a Show,
+}
+
+impl<'a> Journaled<'a> {
+    /// Begin a record.
+    ///
+    /// # Errors
+    /// If the journal cannot be made.
+    pub(crate) fn begin(
+        folder: &Path,
+        run: &str,
+        began: RunEntry,
+        show: &'a Show,
+    ) -> anyhow::Result<Journaled<'a>> {
+        let mut journal = Journal::begin(folder, run)?;
+        let first = journal.append(now(), began).clone();
+        let report = Report::of(std::slice::from_ref(&first))
+            .ok_or_else(|| anyhow::anyhow!("a journal begins with the beginning of its run"))?;
+        Ok(Journaled {
+            journal,
+            report,
+            show,
+        })
+    }
+
+    /// The report so far.
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Where the journal is.
+    pub(crate) fn path(&self) -> &Path {
+        self.journal.path()
+    }
+
+    /// Record one entry and show it.
+    pub(crate) fn record(&mut self, entry: RunEntry) {
+        let record: RunRecord = self.journal.append(now(), entry).clone();
+        self.report.apply(&record);
+        match &record.entry {
+            RunEntry::StageEnded { stage, .. } => {
+                if let Some(stage) = self
+                    .report
+                    .stages
+                    .iter()
+                    .find(|known| known.stage == *stage)
+                {
+                    self.show.stage_ended(stage);
+                }
+            }
+            RunEntry::Rollout {
+                environment,
+                record,
+            } => {
+                if let Some(rollout) = self.rollout(environment) {
+                    self.show.rollout(rollout, record);
+                }
+            }
+            RunEntry::Note { level, text } => {
+                let word = match level {
+                    Level::Notice => "note",
+                    Level::Warning => "warning",
+                    Level::Failure => "error",
+                };
+                self.show.line(&format!("{word}: {text}"));
+            }
+            RunEntry::Ended { .. } => self.show.ended(&self.report),
+            RunEntry::Began { .. } | RunEntry::StageBegan { .. } | RunEntry::Served { .. } => {}
+        }
+        if let Some(error) = self.journal.take_trouble() {
+            let path = self.journal.path().display();
+            self.show.line(&format!(
+                "warning: {path} cannot be written ({error}); the rollout is safe with its target, the history of this run will be incomplete"
+            ));
+        }
+    }
+
+    /// What the driver tells.
+    pub(crate) fn watch(&mut self, environment: &str, event: Event<'_>) {
+        match event {
+            Event::Recorded(record) => {
+                let (environment, record) = (environment.to_owned(), Box::new(record.clone()));
+                self.record(RunEntry::Rollout {
+                    environment,
+                    record,
+                });
+            }
+            Event::Seen(_) => {
+                if let Some(rollout) = self.rollout(environment) {
+                    self.show.rollout_tick(rollout);
+                }
+            }
+            Event::Locked(lease) => {
+                let (holder, until) = (&lease.holder, lease.expires.clock());
+                self.show.line(&format!(
+                    "{environment}: {holder} holds the lease until {until} UTC; waiting for it to end or to run out"
+                ));
+            }
+        }
+    }
+
+    /// The newest rollout of an environment.
+    pub(crate) fn rollout(&self, environment: &str) -> Option<&RolloutReport> {
+        self.report
+            .rollouts
+            .iter()
+            .rfind(|rollout| rollout.environment == environment)
+    }
+}

@@ -1,0 +1,171 @@
+//! `baepo run`: the whole life cycle of one revision, stage after stage.
+
+mod command;
+mod journaled;
+mod releases;
+mod rollout;
+mod stages;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use baepo_core::hook::BuiltFile;
+use baepo_core::pipeline::{
+    EnvironmentOrder, NextStage, Pipeline, RunEntry, Stage, StageOutput, StageResult,
+};
+use baepo_core::release::Revision;
+use baepo_core::report::Report;
+use baepo_runtime::release::Prepared;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use command::{RunArgs, cancelled_by_signals, run};
+use journaled::Journaled;
+
+use crate::agents;
+use crate::config::Event;
+use crate::github::event::{Reach, Trigger};
+use crate::plugins::Plugins;
+use crate::show::Show;
+
+/// What to run.
+pub(crate) struct RunOptions {
+    /// The checkout.
+    pub root: PathBuf,
+    /// The folder of journals.
+    pub journal: PathBuf,
+    /// Names the run.
+    pub run: String,
+    /// What is deployed.
+    pub revision: Revision,
+    /// What caused it.
+    pub trigger: Trigger,
+    /// Only these environments; all where empty.
+    pub environments: Vec<String>,
+    /// Try a release again that was rolled back before.
+    pub retry: bool,
+    /// Where the agents of environments are.
+    pub agents: agents::Where,
+    /// Cancelled when the job is.
+    pub cancel: CancellationToken,
+}
+
+/// One run.
+pub(crate) struct Run<'a> {
+    options: RunOptions,
+    plugins: &'a Plugins,
+    show: &'a Show,
+    record: Journaled<'a>,
+    built: Vec<BuiltFile>,
+    releases: BTreeMap<String, Prepared>,
+}
+
+impl<'a> Run<'a> {
+    /// A run, its journal begun and nothing else.
+    ///
+    /// # Errors
+    /// If the journal cannot be made.
+    pub(crate) fn new(
+        options: RunOptions,
+        plugins: &'a Plugins,
+        show: &'a Show,
+    ) -> anyhow::Result<Run<'a>> {
+        let began = RunEntry::Began {
+            run: options.run.clone(),
+            app: plugins.config.app.clone(),
+            revision: options.revision.clone(),
+            trigger: options.trigger.event.clone(),
+            pull_request: options.trigger.pull_request,
+        };
+        let record = Journaled::begin(&options.journal, &options.run, began, show)?;
+        Ok(Run {
+            options,
+            plugins,
+            show,
+            record,
+            built: Vec::new(),
+            releases: BTreeMap::new(),
+        })
+    }
+
+    /// Where the journal is.
+    pub(crate) fn journal(&self) -> &std::path::Path {
+        self.record.path()
+    }
+
+    /// All stages, to the end.
+    ///
+    /// # Errors
+    /// Only for mistakes of ours; whatever goes wrong in a stage is in the
+    /// report.
+    pub(crate) async fn run(mut self) -> anyhow::Result<Report> {
+        let mut pipeline = self.pipeline();
+        loop {
+            let (stage, ended) = match pipeline.next_stage() {
+                NextStage::Done {
+                    outcome,
+                    cause,
+                    reason,
+                } => {
+                    self.record.record(RunEntry::Ended {
+                        outcome,
+                        cause,
+                        reason,
+                    });
+                    return Ok(self.record.report().clone());
+                }
+                NextStage::Skip(stage) => {
+                    let reason = "something it needs failed".into();
+                    let output = StageOutput::Nothing { reason };
+                    (stage, (StageResult::Skipped, output, Vec::new()))
+                }
+                NextStage::Run(stage) => {
+                    self.record.record(RunEntry::StageBegan {
+                        stage: stage.clone(),
+                    });
+                    let ended = self.stage(&stage).await;
+                    (stage, ended)
+                }
+            };
+            let (result, output, annotations) = ended;
+            let entry = RunEntry::StageEnded {
+                stage,
+                result,
+                output,
+                annotations,
+            };
+            pipeline.apply(&entry);
+            self.record.record(entry);
+        }
+    }
+
+    fn pipeline(&self) -> Pipeline {
+        let config = &self.plugins.config;
+        let build: Vec<String> = config.build.iter().map(|used| used.name.clone()).collect();
+        let test: Vec<String> = config.test.iter().map(|used| used.name.clone()).collect();
+        let environments = config.environments.iter().filter(|environment| {
+            let chosen = &self.options.environments;
+            if !chosen.is_empty() {
+                return chosen.contains(&environment.name);
+            }
+            match self.options.trigger.reach {
+                Reach::Deploy => true,
+                Reach::Preview => environment.on.contains(&Event::PullRequest),
+                Reach::Resume | Reach::Plan => false,
+            }
+        });
+        let orders = environments.map(|environment| EnvironmentOrder {
+            name: environment.name.clone(),
+            needs: environment.needs.clone(),
+        });
+        Pipeline::new(&build, &test, orders.collect())
+    }
+
+    async fn stage(&mut self, stage: &Stage) -> stages::Ended {
+        match stage {
+            Stage::Build(name) => self.build(stage, name).await,
+            Stage::Test(name) => self.test(stage, name).await,
+            Stage::Release => self.release(stage),
+            Stage::Rollout(name) => self.roll_out(stage, name).await,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Releases of this run: one for each environment, for their config files and
+//! variables differ.
+
+use std::collections::BTreeMap;
+
+use baepo_core::release::Release;
+use baepo_runtime::driver::now;
+use baepo_runtime::release::{ConfigTemplate, Recipe, ReleaseStore, Secret, SecretKey, prepare};
+use baepo_runtime::target::Workload;
+
+use super::Run;
+use crate::config::{Environment, Variable};
+use crate::error::one_line;
+
+impl Run<'_> {
+    /// Make and keep the release of one environment.
+    pub(super) fn prepare(&mut self, environment: &Environment) -> Result<Release, String> {
+        let config = &self.plugins.config;
+        let folder = self.options.root.join(".baepo/releases");
+        let key = self
+            .options
+            .agents
+            .state_dir(&config.app, &environment.name)
+            .join("secret.key");
+        let (env, secrets) = variables(environment)?;
+        let local = &environment.target;
+        let workload = Workload {
+            command: local.command.clone(),
+            env: env.clone().into_iter().collect(),
+            secret_env: Vec::new(),
+            health_path: local.health_path.clone(),
+            health_interval: local.health_interval,
+            health_timeout: local.health_timeout,
+            drain_deadline: local.drain,
+            stop_deadline: local.stop,
+        };
+        let templates: Vec<ConfigTemplate> = config
+            .files
+            .iter()
+            .map(|file| ConfigTemplate {
+                template: file.template.clone(),
+                to: file.to.clone(),
+            })
+            .collect();
+        // Without secrets no key is needed, and none is made.
+        let key = if secrets.is_empty() {
+            SecretKey::from_bytes([0; 32])
+        } else {
+            SecretKey::load(&key).map_err(|error| one_line(&error))?
+        };
+        let recipe = Recipe {
+            app: &config.app,
+            environment: &environment.name,
+            revision: &self.options.revision,
+            checkout: &self.options.root,
+            artifacts: &self.built,
+            templates: &templates,
+            env: &env,
+            secrets: &secrets,
+            key: &key,
+            workload: &workload,
+        };
+        let store = ReleaseStore::new(&folder);
+        let prepared = prepare(&recipe, &store, now()).map_err(|error| one_line(&error))?;
+        let in_use = [prepared.record.digest].into();
+        if let Err(error) = store.clear(&config.app, &environment.name, &in_use) {
+            self.show.line(&format!(
+                "warning: old releases were not removed: {}",
+                one_line(&error)
+            ));
+        }
+        let release = prepared.record.release();
+        self.releases.insert(environment.name.clone(), prepared);
+        Ok(release)
+    }
+}
+
+type Variables = (BTreeMap<String, String>, BTreeMap<String, Secret>);
+
+/// Plain variables, and secrets with their values from this process.
+fn variables(environment: &Environment) -> Result<Variables, String> {
+    let (mut plain, mut secrets) = (BTreeMap::new(), BTreeMap::new());
+    for (name, variable) in &environment.env {
+        match variable {
+            Variable::Literal(value) => {
+                plain.insert(name.clone(), value.clone());
+            }
+            Variable::Secret(secret) => {
+                // GitHub hands an unset secret over as an empty variable.
+                let value = std::env::var(secret).ok().filter(|value| !value.is_empty());
+                let Some(value) = value else {
+                    return Err(format!(
+                        "secret `{secret}` of environment `{}` has no value; set the variable {secret} for this run",
+                        environment.name
+                    ));
+                };
+                secrets.insert(name.clone(), Secret::new(secret, value));
+            }
+        }
+    }
+    Ok((plain, secrets))
+}

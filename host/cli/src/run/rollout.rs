@@ -1,0 +1,233 @@
+//! The rollout stage: one environment from stable to candidate.
+
+use std::sync::Arc;
+
+use baepo_core::pipeline::{RunEntry, Stage, StageOutput, StageResult};
+use baepo_core::release::Release;
+use baepo_core::rollout::{Begin, Cause, Deadlines, Done, Intent, Outcome, Settings};
+use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError};
+use baepo_runtime::target::{Target, TargetError};
+
+use super::Run;
+use super::stages::{Ended, failed};
+use crate::agents::AgentProcess;
+use crate::config::{Environment, OnCancel};
+use crate::error::one_line;
+
+impl Run<'_> {
+    pub(super) async fn roll_out(&mut self, stage: &Stage, name: &str) -> Ended {
+        let plugins = self.plugins;
+        let Some(environment) = plugins.config.environment(name) else {
+            return failed(format!("there is no environment `{name}`"));
+        };
+        self.show
+            .stage_began(stage, environment.strategy.name.as_str());
+        let (target, agent) = match self.reach(environment).await {
+            Ok(reached) => reached,
+            Err(reason) => return ended(target_failed(reason)),
+        };
+        let done = self.drive(stage, environment, target).await;
+        if let Some(rollout) = self.record.rollout(name) {
+            self.show.rollout_ended(rollout);
+        }
+        if let Some(mut agent) = agent {
+            agent.stop().await;
+        }
+        ended(done)
+    }
+
+    /// The agent of an environment; one that lives only for this run is
+    /// started here.
+    async fn reach(
+        &self,
+        environment: &Environment,
+    ) -> Result<(Arc<dyn Target>, Option<AgentProcess>), String> {
+        let app = &self.plugins.config.app;
+        let target = self.options.agents.target(app, &environment.name);
+        match target.describe().await {
+            Ok(_) => Ok((Arc::new(target), None)),
+            Err(TargetError::Unreachable { .. }) if environment.ephemeral => {
+                let state = self.options.agents.state_dir(app, &environment.name);
+                let agent = AgentProcess::start(environment, &state).await;
+                let agent = agent.map_err(|error| format!("{error:#}"))?;
+                Ok((Arc::new(target), Some(agent)))
+            }
+            Err(error @ TargetError::Unreachable { .. }) => Err(format!(
+                "{}; start its agent with: baepo agent --environment {}",
+                one_line(&error),
+                environment.name
+            )),
+            Err(error) => Err(one_line(&error)),
+        }
+    }
+
+    async fn drive(
+        &mut self,
+        stage: &Stage,
+        environment: &Environment,
+        target: Arc<dyn Target>,
+    ) -> Done {
+        let all = self.plugins;
+        let Some(plugins) = all.environment(&environment.name) else {
+            return target_failed("its plugins are not loaded".into());
+        };
+        let Some(prepared) = self.releases.get(&environment.name) else {
+            return target_failed("there is no release for it".into());
+        };
+        let candidate = prepared.record.release();
+        let description = match target.describe().await {
+            Ok(description) => description,
+            Err(error) => return target_failed(one_line(&error)),
+        };
+        let mut limits = environment.limits;
+        limits.weight_granularity = description.weight_granularity;
+        let begin = Begin {
+            run: self.options.run.clone(),
+            candidate,
+            settings: Settings {
+                environment: environment.name.clone(),
+                instances: environment.instances,
+                limits,
+                on_no_evidence: environment.on_no_evidence,
+                deadlines: Deadlines {
+                    progress: environment.progress_deadline,
+                    hold: environment.hold_timeout,
+                    first_bake: environment.first_bake,
+                    ..Deadlines::default()
+                },
+                strategy: plugins.strategy.pinned(),
+                monitors: plugins.pinned_monitors(),
+            },
+            retry: self.options.retry,
+            pull_request: self.options.trigger.pull_request,
+            heard: 0,
+        };
+        if let Some(done) = self.refuse_outdated(&begin, &*target).await {
+            return done;
+        }
+        let deciders = Deciders {
+            strategy: Some(plugins.strategy.plugin.clone()),
+            monitors: plugins
+                .monitors
+                .iter()
+                .map(|m| (m.used.name.clone(), m.plugin.clone()))
+                .collect(),
+        };
+        let ours = prepared.staging.clone();
+        let stagings = move |release: &Release| {
+            if release.digest == ours.release.digest {
+                return Ok(ours.clone());
+            }
+            Err(format!(
+                "{} is not in this checkout any more",
+                release.revision.short()
+            ))
+        };
+        let drive = Drive {
+            target,
+            deciders,
+            stagings: &stagings,
+            holder: format!("run {}", self.options.run),
+            log: self.plugin_log(stage),
+            cancel: self.options.cancel.clone(),
+            pause_on_cancel: environment.on_cancel == OnCancel::Pause,
+        };
+        let record = &mut self.record;
+        let name = environment.name.as_str();
+        let driven = drive
+            .run(Intent::Deploy(Box::new(begin)), &mut |event| {
+                record.watch(name, event)
+            })
+            .await;
+        match driven {
+            Ok(driven) => {
+                if let Some((stable, candidate)) = driven.served {
+                    let environment = name.to_owned();
+                    self.record.record(RunEntry::Served {
+                        environment,
+                        stable,
+                        candidate,
+                    });
+                }
+                driven.done
+            }
+            Err(error) => not_driven(&error),
+        }
+    }
+
+    /// A revision that is older than what serves, or than what is on its way,
+    /// is not rolled out by a push (a person may, by `rollback` or `deploy`).
+    async fn refuse_outdated(&self, begin: &Begin, target: &dyn Target) -> Option<Done> {
+        if self.options.retry {
+            return None;
+        }
+        let (_, state) = baepo_runtime::driver::load(target).await.ok()?;
+        let environment = state.environment;
+        let on_its_way = environment.active().map(|rollout| &rollout.begin.candidate);
+        let newer = environment
+            .stable
+            .iter()
+            .chain(on_its_way)
+            .find(|release| {
+                let (older, newer) = (&begin.candidate.revision.commit, &release.revision.commit);
+                crate::revision::is_ancestor(&self.options.root, older, newer) == Some(true)
+            })?;
+        Some(Done {
+            outcome: Outcome::Refused,
+            cause: Cause::Superseded,
+            reason: format!(
+                "{} is older than {}, which is there already",
+                begin.candidate.revision.short(),
+                newer.revision.short()
+            ),
+        })
+    }
+}
+
+fn target_failed(reason: String) -> Done {
+    Done {
+        outcome: Outcome::Failed,
+        cause: Cause::Target,
+        reason,
+    }
+}
+
+fn not_driven(error: &DriveError) -> Done {
+    match error {
+        DriveError::Lease(LeaseError::Held(lease)) => Done {
+            outcome: Outcome::Refused,
+            cause: Cause::Fenced,
+            reason: format!(
+                "{} is acting on this environment; try again when it has ended",
+                lease.holder
+            ),
+        },
+        DriveError::Lease(_) | DriveError::State(_) => target_failed(one_line(error)),
+    }
+}
+
+fn ended(done: Done) -> Ended {
+    let Done {
+        outcome,
+        cause,
+        reason,
+    } = done;
+    let result = match outcome {
+        Outcome::Succeeded => StageResult::Passed,
+        Outcome::RolledBack
+        | Outcome::Failed
+        | Outcome::Stuck
+        | Outcome::Waiting
+        | Outcome::Refused
+        | Outcome::Cancelled => StageResult::Failed,
+    };
+    (
+        result,
+        StageOutput::Rollout {
+            outcome,
+            cause,
+            reason,
+        },
+        Vec::new(),
+    )
+}

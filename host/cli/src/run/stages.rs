@@ -1,0 +1,165 @@
+//! The stages before a rollout: build, test, release.
+
+use std::sync::Arc;
+
+use baepo_core::hook::{Annotation, CaseOutcome, TestReport};
+use baepo_core::pipeline::{RunEntry, Stage, StageOutput, StageResult};
+use baepo_core::verdict::Level;
+use baepo_runtime::capability::log::LogSink;
+use baepo_runtime::plugin::{CallContext, CallOutcome};
+
+use super::Run;
+use crate::error::one_line;
+use crate::plugins::Loaded;
+
+/// How a stage ended.
+pub(super) type Ended = (StageResult, StageOutput, Vec<Annotation>);
+
+/// How many failed tests a report names.
+const NAMED_FAILURES: usize = 20;
+
+pub(super) fn failed(reason: String) -> Ended {
+    (
+        StageResult::Failed,
+        StageOutput::Nothing { reason },
+        Vec::new(),
+    )
+}
+
+impl Run<'_> {
+    fn context(&self, stage: &Stage) -> CallContext {
+        CallContext {
+            checkout: Some(self.options.root.as_path().into()),
+            log: self.plugin_log(stage),
+            cancel: self.options.cancel.clone(),
+        }
+    }
+
+    pub(super) fn plugin_log(&self, stage: &Stage) -> LogSink {
+        let (show, stage) = (self.show.clone(), stage.title().to_owned());
+        Arc::new(move |line| show.log(&line.plugin, &stage, &line.message))
+    }
+
+    /// The answer of a call; what was denied on the way is told with the line
+    /// that would allow it.
+    fn answer<T>(&mut self, loaded: &Loaded, outcome: CallOutcome<T>) -> Result<T, String> {
+        let mut grants = loaded.plugin.grants().clone();
+        for denial in &outcome.denials {
+            let name = &loaded.used.name;
+            let mut text = format!(
+                "plugin `{name}` was denied: {} `{}`",
+                denial.capability, denial.target
+            );
+            if let Some(line) = denial.allow_line(&grants) {
+                text.push_str(&format!("; to allow it, write for it: {line}"));
+            }
+            grants = grants.with(denial).unwrap_or(grants);
+            self.record.record(RunEntry::Note {
+                level: Level::Warning,
+                text,
+            });
+        }
+        outcome.result.map_err(|error| one_line(&error))
+    }
+
+    pub(super) async fn build(&mut self, stage: &Stage, name: &str) -> Ended {
+        let plugins = self.plugins;
+        let Some(loaded) = plugins.build.iter().find(|loaded| loaded.used.name == name) else {
+            return failed(format!("the build plugin `{name}` is not loaded"));
+        };
+        self.show.stage_began(stage, name);
+        let revision = &self.options.revision;
+        let outcome = loaded
+            .plugin
+            .build(&self.context(stage), &loaded.config(), revision)
+            .await;
+        let output = match self.answer(loaded, outcome) {
+            Ok(output) => output,
+            Err(why) => return failed(why),
+        };
+        let mut files = Vec::new();
+        for file in &output.files {
+            match std::fs::metadata(self.options.root.join(&file.path)) {
+                Ok(meta) if meta.is_file() => files.push((file.name.clone(), meta.len())),
+                Ok(_) => return failed(format!("{} was built, and is no file", file.path)),
+                Err(error) => return failed(format!("{} was not built: {error}", file.path)),
+            }
+        }
+        self.built.extend(output.files);
+        (
+            StageResult::Passed,
+            StageOutput::Files { files },
+            output.annotations,
+        )
+    }
+
+    pub(super) async fn test(&mut self, stage: &Stage, name: &str) -> Ended {
+        let plugins = self.plugins;
+        let Some(loaded) = plugins.test.iter().find(|loaded| loaded.used.name == name) else {
+            return failed(format!("the test plugin `{name}` is not loaded"));
+        };
+        self.show.stage_began(stage, name);
+        let revision = &self.options.revision;
+        let outcome = loaded
+            .plugin
+            .test(&self.context(stage), &loaded.config(), revision, &[])
+            .await;
+        match self.answer(loaded, outcome) {
+            Ok(report) => judge_tests(report),
+            Err(why) => failed(why),
+        }
+    }
+
+    pub(super) fn release(&mut self, stage: &Stage) -> Ended {
+        self.show.stage_began(stage, "");
+        let mut first = None;
+        let plugins = self.plugins;
+        for environment in &plugins.config.environments {
+            match self.prepare(environment) {
+                Ok(release) => first = first.or(Some(release)),
+                Err(why) => return failed(why),
+            }
+        }
+        match first {
+            Some(release) => (
+                StageResult::Passed,
+                StageOutput::Release { release },
+                Vec::new(),
+            ),
+            None => failed("no environment to release for".into()),
+        }
+    }
+}
+
+/// A report fails its stage if a case failed, or if there was none: a test
+/// that never ran has shown nothing.
+fn judge_tests(report: TestReport) -> Ended {
+    let counts = report.counts();
+    let failures = report
+        .suites
+        .iter()
+        .flat_map(|suite| &suite.cases)
+        .filter_map(|case| {
+            let message = match &case.outcome {
+                CaseOutcome::Failed(message) | CaseOutcome::Errored(message) => message,
+                CaseOutcome::Passed | CaseOutcome::Skipped(_) => return None,
+            };
+            let name = match case.class_name.as_str() {
+                "" => case.name.clone(),
+                class => format!("{class} {}", case.name),
+            };
+            Some((name, message.clone()))
+        });
+    let failures = failures.take(NAMED_FAILURES).collect();
+    let passed = counts.failed == 0 && counts.passed + counts.skipped > 0;
+    let result = if passed {
+        StageResult::Passed
+    } else {
+        StageResult::Failed
+    };
+    (
+        result,
+        StageOutput::Tests { counts, failures },
+        report.annotations,
+    )
+}

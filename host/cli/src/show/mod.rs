@@ -1,0 +1,209 @@
+//! What a person sees while a run goes on: progress bars on a terminal, groups
+//! in Actions, plain lines elsewhere, nothing where JSON is asked for.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use baepo_core::pipeline::{Stage, StageResult};
+use baepo_core::report::{Report, RolloutReport, StageReport};
+use baepo_core::rollout::{Entry, Record};
+use baepo_runtime::driver::now;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::render::terminal::{self, Paint};
+
+/// How to show a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// A person at a terminal.
+    Terminal,
+    /// The log of a GitHub job.
+    Actions,
+    /// A file or a pipe.
+    Plain,
+    /// Nothing: standard output is for a document.
+    Quiet,
+}
+
+/// Shows one run. Clones show on the same screen.
+#[derive(Clone)]
+pub(crate) struct Show {
+    mode: Mode,
+    paint: Paint,
+    live: Arc<Mutex<Option<ProgressBar>>>,
+    /// What ends the ignoring of workflow commands; not to be guessed by what
+    /// a plugin prints.
+    fence: Arc<str>,
+}
+
+impl Show {
+    /// Chosen by where standard error goes and what the environment says.
+    pub(crate) fn new(quiet: bool) -> Show {
+        let mode = if quiet {
+            Mode::Quiet
+        } else if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+            Mode::Actions
+        } else if std::io::stderr().is_terminal()
+            && std::env::var_os("TERM").is_some_and(|t| t != "dumb")
+        {
+            Mode::Terminal
+        } else {
+            Mode::Plain
+        };
+        let colour = mode == Mode::Terminal && std::env::var_os("NO_COLOR").is_none();
+        let fence = format!("baepo-{:x}-{}", now().0, std::process::id());
+        Show {
+            mode,
+            paint: Paint(colour),
+            live: Arc::new(Mutex::new(None)),
+            fence: fence.into(),
+        }
+    }
+
+    /// Colours, or none.
+    pub(crate) fn paint(&self) -> Paint {
+        self.paint
+    }
+
+    /// One line for the log, above whatever is live.
+    pub(crate) fn line(&self, text: &str) {
+        if self.mode == Mode::Quiet {
+            return;
+        }
+        let live = self
+            .live
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let write = || {
+            let mut stderr = std::io::stderr().lock();
+            // Nobody reads it any more: the run goes on all the same.
+            let _ = writeln!(stderr, "{text}");
+        };
+        match &*live {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn set_live(&self, message: String) {
+        let mut live = self
+            .live
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let bar = live.get_or_insert_with(|| {
+            let bar = ProgressBar::new_spinner();
+            let style = ProgressStyle::with_template("{msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            bar.set_style(style);
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_message(message);
+    }
+
+    fn end_live(&self) {
+        let mut live = self
+            .live
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(bar) = live.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// A stage begins.
+    pub(crate) fn stage_began(&self, stage: &Stage, what: &str) {
+        match self.mode {
+            Mode::Quiet => {}
+            Mode::Terminal => {
+                let mark = self.paint.busy("●");
+                self.set_live(format!("{mark} {:<10} {what}", stage.title()));
+            }
+            Mode::Actions => {
+                self.line(&format!("::group::{} {what}", stage.title()));
+                self.line(&format!("::stop-commands::{}", self.fence));
+            }
+            Mode::Plain => self.line(format!("{} {what}", stage.title()).trim_end()),
+        }
+    }
+
+    /// One line of what a plugin, or a program that it runs, says.
+    pub(crate) fn log(&self, plugin: &str, stage: &str, text: &str) {
+        let text: String = text
+            .chars()
+            .filter(|c| !c.is_control() || *c == '\t')
+            .collect();
+        match self.mode {
+            Mode::Quiet => {}
+            Mode::Terminal => {
+                let mark = self.paint.busy("●");
+                let tail: String = text.chars().take(100).collect();
+                self.set_live(format!(
+                    "{mark} {stage:<10} {plugin}\n  {}",
+                    self.paint.dim(&tail)
+                ));
+            }
+            Mode::Actions | Mode::Plain => self.line(&format!("  {plugin} | {text}")),
+        }
+    }
+
+    /// A stage has ended.
+    pub(crate) fn stage_ended(&self, stage: &StageReport) {
+        self.end_live();
+        if self.mode == Mode::Actions && stage.began.is_some() {
+            self.line(&format!("::{}::", self.fence));
+            self.line("::endgroup::");
+        }
+        if let Stage::Rollout(_) = stage.stage
+            && stage.result != Some(StageResult::Skipped)
+        {
+            return;
+        }
+        self.line(&terminal::stage_line(stage, self.paint));
+    }
+
+    /// An entry of a rollout.
+    pub(crate) fn rollout(&self, rollout: &RolloutReport, record: &Record) {
+        match self.mode {
+            Mode::Quiet => {}
+            Mode::Terminal => self.rollout_tick(rollout),
+            Mode::Actions | Mode::Plain => {
+                if !matches!(
+                    record.entry,
+                    Entry::Looked { .. } | Entry::Baseline { .. } | Entry::WindowBegan { .. }
+                ) {
+                    let clock = record.at.clock();
+                    self.line(&format!(
+                        "  {clock} {:>6}  {}",
+                        rollout.weight.to_string(),
+                        record.in_words()
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Time goes by in a rollout.
+    pub(crate) fn rollout_tick(&self, rollout: &RolloutReport) {
+        if self.mode == Mode::Terminal {
+            let (line, next) = (
+                terminal::rollout_line(rollout, self.paint),
+                terminal::next_line(rollout, now(), self.paint),
+            );
+            self.set_live(format!("{line}\n{next}"));
+        }
+    }
+
+    /// A rollout has ended: its story.
+    pub(crate) fn rollout_ended(&self, rollout: &RolloutReport) {
+        self.end_live();
+        self.line(&terminal::rollout_story(rollout, self.paint));
+    }
+
+    /// The run has ended.
+    pub(crate) fn ended(&self, report: &Report) {
+        self.end_live();
+        self.line(&terminal::ending(report, self.paint));
+    }
+}

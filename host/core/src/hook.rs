@@ -1,0 +1,181 @@
+//! What build and test plugins report, and why a hook could not work.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Millis;
+use crate::verdict::Level;
+
+/// A remark on lines of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Annotation {
+    /// Path relative to the checkout.
+    pub path: String,
+    /// First line, counted from 1.
+    pub start_line: u32,
+    /// Last line, at least `start_line`.
+    pub end_line: u32,
+    /// How much it matters.
+    pub level: Level,
+    /// One short line.
+    pub title: String,
+    /// Plain text.
+    pub message: String,
+}
+
+/// A file that a build plugin made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BuiltFile {
+    /// Name inside the release, without folders.
+    pub name: String,
+    /// Where it is, relative to the checkout.
+    pub path: String,
+    /// Media type.
+    pub media_type: String,
+}
+
+/// What a build plugin made.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BuildOutput {
+    /// Files for the release.
+    pub files: Vec<BuiltFile>,
+    /// Remarks on the code.
+    pub annotations: Vec<Annotation>,
+}
+
+/// How one test case ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "result", content = "message")]
+pub enum CaseOutcome {
+    /// As expected.
+    Passed,
+    /// An assertion did not hold.
+    Failed(String),
+    /// It could not be run to its end.
+    Errored(String),
+    /// Left out.
+    Skipped(String),
+}
+
+/// One test case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TestCase {
+    /// Its name.
+    pub name: String,
+    /// Its class, module or file group.
+    pub class_name: String,
+    /// How it ended.
+    pub outcome: CaseOutcome,
+    /// Wall time.
+    pub duration: Option<Millis>,
+    /// File relative to the checkout.
+    pub file: Option<String>,
+    /// Line in that file, counted from 1.
+    pub line: Option<u32>,
+}
+
+/// Test cases that belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Suite {
+    /// Its name.
+    pub name: String,
+    /// Its cases.
+    pub cases: Vec<TestCase>,
+}
+
+/// What a test plugin found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TestReport {
+    /// All suites.
+    pub suites: Vec<Suite>,
+    /// Remarks on the code.
+    pub annotations: Vec<Annotation>,
+}
+
+/// Counts over a test report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TestCounts {
+    /// As expected.
+    pub passed: u32,
+    /// Failed or errored.
+    pub failed: u32,
+    /// Left out.
+    pub skipped: u32,
+}
+
+impl TestReport {
+    /// How many passed, failed (or errored) and were skipped.
+    pub fn counts(&self) -> TestCounts {
+        let mut counts = TestCounts::default();
+        for case in self.suites.iter().flat_map(|suite| &suite.cases) {
+            match case.outcome {
+                CaseOutcome::Passed => counts.passed += 1,
+                CaseOutcome::Failed(_) | CaseOutcome::Errored(_) => counts.failed += 1,
+                CaseOutcome::Skipped(_) => counts.skipped += 1,
+            }
+        }
+        counts
+    }
+}
+
+/// One mistake in a plugin's `with:` block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ConfigProblem {
+    /// Keys and indexes joined by dots; empty for the whole.
+    pub path: String,
+    /// What is wrong and what is expected.
+    pub message: String,
+}
+
+/// Why a hook could not do its work; the plugin's own word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookError {
+    /// The `with:` block is wrong.
+    InvalidConfig(Vec<ConfigProblem>),
+    /// It cannot go on without this capability.
+    Denied(String),
+    /// Something outside is not there; worth another try after so long.
+    Unavailable(Millis),
+    /// It failed.
+    Failed(String),
+}
+
+impl fmt::Display for HookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HookError::InvalidConfig(problems) => {
+                write!(f, "its configuration is wrong")?;
+                for (i, problem) in problems.iter().enumerate() {
+                    let separator = if i == 0 { ": " } else { "; " };
+                    match problem.path.as_str() {
+                        "" => write!(f, "{separator}{}", problem.message)?,
+                        path => write!(f, "{separator}`{path}` {}", problem.message)?,
+                    }
+                }
+                Ok(())
+            }
+            HookError::Denied(capability) => {
+                write!(f, "it needs `{capability}`, which is not granted")
+            }
+            HookError::Unavailable(after) => {
+                write!(
+                    f,
+                    "something it needs is not there at the moment (try again in {after})"
+                )
+            }
+            HookError::Failed(message) => write!(f, "{message}"),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What people, other runs and the job's end say, and what follows.
+
+use alloc::format;
+
+use super::directive::{Directive, Ended, Ending};
+use super::entry::{Cause, Entry, Outcome, Signal};
+use super::machine::Machine;
+use super::port::{Done, Intent};
+use super::step::{Pending, Step};
+use crate::time::{Millis, Time};
+
+impl Machine {
+    pub(super) fn take_signal(&mut self, now: Time, signal: Signal) {
+        let Some(rollout) = self.env.active() else {
+            return;
+        };
+        if signal.number > rollout.heard {
+            self.push(now, Entry::Signalled { signal });
+            // What is asked meanwhile may take long, and is pointless now.
+            if self.env.active().is_some_and(|r| r.pending.is_some()) {
+                self.forget_call();
+            }
+        }
+    }
+
+    /// Act upon the newest look or signal.
+    pub(super) fn act_upon(&mut self, now: Time, pending: Pending) {
+        match pending {
+            Pending::TurnBack { cause, reason } => {
+                self.turn_back(now, cause, reason);
+            }
+            Pending::End { ending } => self.end_wait(now, ending),
+        }
+    }
+
+    /// End the present directive, or a hold or pause.
+    pub(super) fn end_wait(&mut self, now: Time, ending: Ending) {
+        let Some(rollout) = self.env.active() else {
+            return;
+        };
+        let since = rollout.step.since();
+        let directive = match &rollout.step {
+            Step::Holding { pause: true, .. } if ending != Ending::HoldExpired => {
+                self.push(now, Entry::Unpaused);
+                return;
+            }
+            Step::Holding { reason, until, .. } => Directive::Hold {
+                reason: reason.clone(),
+                timeout: until.since(since),
+            },
+            Step::Acting { directive, .. } => directive.clone(),
+            Step::Staging { .. }
+            | Step::Deciding { .. }
+            | Step::Back { .. }
+            | Step::Over { .. } => return,
+        };
+        let took: Millis = now.since(since);
+        let ended = Ended {
+            directive,
+            ending,
+            took,
+        };
+        self.push(now, Entry::Ended { ended });
+    }
+
+    pub(super) fn take_cancel(&mut self, now: Time, pause: bool) {
+        self.hurry = true;
+        let wanted = !matches!(self.intent, Intent::Resume);
+        self.intent = Intent::Resume;
+        let Some(rollout) = self.env.active() else {
+            self.forget_call();
+            let cancelled = Done {
+                outcome: Outcome::Cancelled,
+                cause: Cause::Cancelled,
+                reason: "cancelled before the rollout began".into(),
+            };
+            self.done = Some(if wanted { cancelled } else { self.last_done() });
+            return;
+        };
+        if matches!(rollout.step, Step::Back { .. }) {
+            return;
+        }
+        if pause {
+            self.done = Some(Done {
+                outcome: Outcome::Waiting,
+                cause: Cause::Cancelled,
+                reason: format!("cancelled; the candidate stays at {}", rollout.weight),
+            });
+            self.forget_call();
+        } else {
+            self.turn_back(now, Cause::Cancelled, "the job was cancelled".into());
+        }
+    }
+
+    /// Whether the job is being cancelled and only the first step back counts.
+    pub(super) fn is_in_a_hurry(&self) -> bool {
+        self.hurry
+    }
+
+    pub(super) fn fenced(&mut self) {
+        self.forget_call();
+        self.done = Some(Done {
+            outcome: Outcome::Refused,
+            cause: Cause::Fenced,
+            reason: "another run has taken over this environment".into(),
+        });
+    }
+}

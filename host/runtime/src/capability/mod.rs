@@ -1,0 +1,91 @@
+//! What a plugin may ask the host to do: one file per import of `wit/`.
+//!
+//! Every import of a world is always linked; without a grant a call answers
+//! `denied` and leaves a [`Denial`] in the outcome of the hook call, which
+//! knows the line that would allow it. [`grants`] is what the user's file
+//! gives, [`address`] decides who may be talked to, [`environment`] what a
+//! program that a plugin runs may know.
+
+pub mod address;
+pub mod environment;
+pub mod grants;
+pub(crate) mod http;
+pub mod log;
+pub(crate) mod process;
+pub mod secrets;
+pub(crate) mod socket;
+pub(crate) mod store;
+pub(crate) mod workspace;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use grants::Grants;
+
+/// Something that needs a grant; the key under `allow:`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capability {
+    /// Run a program.
+    Run,
+    /// Talk to an address.
+    Net,
+    /// Read a file of the checkout.
+    Read,
+    /// Write a file of the checkout.
+    Write,
+    /// Use a secret.
+    Secrets,
+    /// Talk to a listed socket.
+    Socket,
+    /// Keep the state of a target.
+    Store,
+}
+
+impl Capability {
+    /// The key under `allow:`.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Capability::Run => "run",
+            Capability::Net => "net",
+            Capability::Read => "read",
+            Capability::Write => "write",
+            Capability::Secrets => "secrets",
+            Capability::Socket => "socket",
+            Capability::Store => "store",
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+/// A call that was answered `denied`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Denial {
+    /// What was missing.
+    pub capability: Capability,
+    /// For what: a program, path, address or name.
+    pub target: String,
+}
+
+impl Denial {
+    /// The `allow:` line that would allow this beside what is allowed now.
+    /// `None` where no grant would help.
+    pub fn allow_line(&self, present: &Grants) -> Option<String> {
+        present
+            .with(self)
+            .map(|grants| format!("allow: {{ {grants} }}"))
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.capability, self.target)
+    }
+}

@@ -1,0 +1,131 @@
+//! The state document of an environment, as it is kept by the target.
+
+use baepo_core::rollout::{Command, Environment, Signal};
+use serde::{Deserialize, Serialize};
+
+use crate::target::{Target, TargetError, Token};
+
+/// The version of the document's form.
+const FORMAT: u32 = 1;
+/// How many signals are kept for those who have not read them yet.
+const SIGNALS: usize = 32;
+/// How often a save is tried again when somebody else saved in between.
+const TRIES: usize = 20;
+
+/// What the target keeps: the state, and what people said about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StateDocument {
+    format: u32,
+    /// The fold of all entries.
+    pub environment: Environment,
+    /// Newest last; numbers grow.
+    pub signals: Vec<Signal>,
+    signalled: u64,
+}
+
+impl Default for StateDocument {
+    fn default() -> StateDocument {
+        StateDocument {
+            format: FORMAT,
+            environment: Environment::default(),
+            signals: Vec::new(),
+            signalled: 0,
+        }
+    }
+}
+
+impl StateDocument {
+    /// The number of the newest signal; 0 where there was none.
+    pub fn signalled(&self) -> u64 {
+        self.signalled
+    }
+}
+
+/// Why the state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The target.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The document is not one, or of a newer form.
+    #[error(
+        "the state of this environment is not readable by this version of baepo; nothing was changed"
+    )]
+    Unreadable(#[source] Option<serde_json::Error>),
+    /// It cannot be written as JSON: a mistake of ours.
+    #[error("the state cannot be encoded")]
+    Encode(#[source] serde_json::Error),
+    /// Somebody else saved each time.
+    #[error("the state was saved by somebody else {TRIES} times in a row")]
+    Contended,
+}
+
+/// Load the document and its version.
+///
+/// # Errors
+/// If the target does not answer or the document is not readable.
+pub async fn load(target: &dyn Target) -> Result<(u64, StateDocument), StateError> {
+    let document = target.load_state().await?;
+    if document.bytes.is_empty() {
+        return Ok((document.version, StateDocument::default()));
+    }
+    let state: StateDocument = serde_json::from_slice(&document.bytes)
+        .map_err(|error| StateError::Unreadable(Some(error)))?;
+    if state.format > FORMAT {
+        return Err(StateError::Unreadable(None));
+    }
+    Ok((document.version, state))
+}
+
+/// Save the state; signals that came in between are kept. Returns the new
+/// version and all signals.
+pub(super) async fn save(
+    target: &dyn Target,
+    token: Token,
+    mut version: u64,
+    state: &mut StateDocument,
+) -> Result<u64, StateError> {
+    for _ in 0..TRIES {
+        let bytes = serde_json::to_vec(&state).map_err(StateError::Encode)?;
+        match target.save_state(Some(token), version, &bytes).await {
+            Ok(version) => return Ok(version),
+            Err(TargetError::Conflict) => {
+                let (newer, theirs) = load(target).await?;
+                version = newer;
+                state.signals = theirs.signals;
+                state.signalled = theirs.signalled;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StateError::Contended)
+}
+
+/// Say something about the rollout of this environment; whoever holds the
+/// lease hears it within a second. Needs no lease.
+///
+/// # Errors
+/// If the target does not answer or the state is not readable.
+pub async fn signal(target: &dyn Target, command: Command, by: &str) -> Result<Signal, StateError> {
+    for _ in 0..TRIES {
+        let (version, mut state) = load(target).await?;
+        state.signalled += 1;
+        let signal = Signal {
+            number: state.signalled,
+            by: by.to_owned(),
+            command,
+        };
+        if state.signals.len() == SIGNALS {
+            state.signals.remove(0);
+        }
+        state.signals.push(signal.clone());
+        let bytes = serde_json::to_vec(&state).map_err(StateError::Encode)?;
+        match target.save_state(None, version, &bytes).await {
+            Ok(_) => return Ok(signal),
+            Err(TargetError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StateError::Contended)
+}

@@ -1,0 +1,403 @@
+//! The only loop: runs the core's state machine against a real target and real
+//! plugins.
+//!
+//! **Invariant:** an entry is saved with the target before the call that it
+//! announces is made, and every changing call carries the token of the lease.
+
+mod calls;
+mod document;
+mod lease;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use baepo_core::fleet::Fleet;
+use baepo_core::pipeline::Served;
+use baepo_core::release::Release;
+use baepo_core::rollout::{
+    Answer, Call, CallError, Cause, Counted, Done, Entry, Input, Intent, Machine, Outcome, Output,
+    Record,
+};
+use baepo_core::telemetry::Telemetry;
+use baepo_core::time::Time;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub use document::{StateDocument, StateError, load, signal};
+pub use lease::{Holder, LeaseError};
+
+use crate::capability::log::LogSink;
+use crate::plugin::Plugin;
+use crate::target::{Lease, Staging, Target, TargetError, Token};
+
+/// How long a state that cannot be saved is tried to be saved again.
+const SAVE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a cancelled run may take for the first step back.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(8);
+
+/// The time now.
+pub fn now() -> Time {
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Time(elapsed.map_or(0, |elapsed| {
+        elapsed.as_millis().try_into().unwrap_or(u64::MAX)
+    }))
+}
+
+/// The plugins of one rollout.
+#[derive(Clone, Default)]
+pub struct Deciders {
+    /// Who decides; absent where only the host's own programs run.
+    pub strategy: Option<Plugin>,
+    /// Who judges, by name.
+    pub monitors: Vec<(String, Plugin)>,
+}
+
+/// What the driver tells whoever watches.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// An entry is durable.
+    Recorded(&'a Record),
+    /// The newest look at the fleet.
+    Seen(&'a Fleet),
+    /// Somebody else acts; waiting for them.
+    Locked(&'a Lease),
+}
+
+/// Where a release is on this machine, and how its instances are run.
+pub type Stagings<'a> = dyn Fn(&Release) -> Result<Staging, String> + Send + Sync + 'a;
+
+/// One rollout and all that it needs.
+pub struct Drive<'a> {
+    /// Where instances live.
+    pub target: Arc<dyn Target>,
+    /// Who decides and judges.
+    pub deciders: Deciders,
+    /// What to hand over when the target lacks a release.
+    pub stagings: &'a Stagings<'a>,
+    /// Names this run, for people.
+    pub holder: String,
+    /// Where lines of plugins go.
+    pub log: LogSink,
+    /// Cancelled when the job is.
+    pub cancel: CancellationToken,
+    /// On cancel, stay at the present weight instead of going back.
+    pub pause_on_cancel: bool,
+}
+
+/// How a drive ended.
+#[derive(Debug)]
+pub struct Driven {
+    /// How the rollout ended.
+    pub done: Done,
+    /// The state then.
+    pub environment: baepo_core::rollout::Environment,
+    /// Requests that stable and candidate answered meanwhile, where measured.
+    pub served: Option<(Served, Served)>,
+}
+
+/// Why there was no drive.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The lease.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The state.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// What is heard while a rollout goes on.
+enum Heard {
+    Signal(baepo_core::rollout::Signal),
+    Fenced,
+}
+
+impl Drive<'_> {
+    /// Take the lease, go on from the target's state, and run to an end.
+    ///
+    /// # Errors
+    /// If the lease is somebody else's or the state cannot be read: nothing
+    /// was changed.
+    pub async fn run(
+        &self,
+        mut intent: Intent,
+        watch: &mut (dyn FnMut(Event<'_>) + Send),
+    ) -> Result<Driven, DriveError> {
+        let lease = lease::acquire(&*self.target, &self.holder, &intent, watch).await?;
+        let holder = Holder::keep(Arc::clone(&self.target), self.holder.clone(), lease.token);
+        let (version, state) = load(&*self.target).await?;
+        if let Intent::Deploy(begin) | Intent::Rollback(begin) = &mut intent {
+            begin.heard = state.signalled();
+        }
+        let heard_before = match state.environment.active() {
+            Some(rollout) => rollout.heard,
+            None => state.signalled(),
+        };
+        let machine = Machine::new(state.environment.clone(), intent, now());
+        let (sender, heard) = mpsc::channel(16);
+        let listener = tokio::spawn(listen(
+            Arc::clone(&self.target),
+            holder.lost(),
+            heard_before,
+            sender,
+        ));
+        let mut run = Run {
+            drive: self,
+            token: lease.token,
+            machine,
+            version,
+            state,
+            heard,
+            baseline: Counted::default(),
+        };
+        let done = run.run(watch).await;
+        listener.abort();
+        let served = run.served().await;
+        holder.release().await;
+        Ok(Driven {
+            done,
+            environment: run.machine.environment().clone(),
+            served,
+        })
+    }
+}
+
+/// Hears signals (each second) and the loss of the lease.
+async fn listen(
+    target: Arc<dyn Target>,
+    lost: CancellationToken,
+    mut heard: u64,
+    sender: mpsc::Sender<Heard>,
+) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            () = lost.cancelled() => {
+                // The receiver is gone only when the run is over.
+                let _ = sender.send(Heard::Fenced).await;
+                return;
+            }
+            _ = tick.tick() => {}
+        }
+        let Ok((_, state)) = load(&*target).await else {
+            continue;
+        };
+        for signal in state.signals {
+            if signal.number <= heard {
+                continue;
+            }
+            heard = signal.number;
+            if sender.send(Heard::Signal(signal)).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+struct Run<'a, 'b> {
+    drive: &'a Drive<'b>,
+    token: Token,
+    machine: Machine,
+    version: u64,
+    state: StateDocument,
+    heard: mpsc::Receiver<Heard>,
+    baseline: Counted,
+}
+
+impl Run<'_, '_> {
+    async fn run(&mut self, watch: &mut (dyn FnMut(Event<'_>) + Send)) -> Done {
+        let mut fresh: Vec<Record> = Vec::new();
+        let mut cancelled_at: Option<tokio::time::Instant> = None;
+        loop {
+            if self.drive.cancel.is_cancelled() && cancelled_at.is_none() {
+                cancelled_at = Some(tokio::time::Instant::now());
+                let pause = self.drive.pause_on_cancel;
+                self.machine.handle_input(now(), Input::Cancel { pause });
+            }
+            if cancelled_at.is_some_and(|at| at.elapsed() > CANCEL_PATIENCE) {
+                return Done {
+                    outcome: Outcome::Cancelled,
+                    cause: Cause::Cancelled,
+                    reason: "cancelled before the way back was seen to be made".into(),
+                };
+            }
+            let output = self.machine.poll_output(now());
+            if let Output::Record(record) = output {
+                fresh.push(record);
+                continue;
+            }
+            if !fresh.is_empty() {
+                if let Err(error) = self.persist().await {
+                    return self.unsaved(error).await;
+                }
+                for record in fresh.drain(..) {
+                    self.note(&record);
+                    watch(Event::Recorded(&record));
+                }
+            }
+            match output {
+                Output::Record(_) => {}
+                Output::Done(done) => return done,
+                Output::Pending => tokio::task::yield_now().await,
+                Output::Wait(until) => self.wait(until).await,
+                Output::Call { id, call } => {
+                    if let Some(answer) = self.call(id, call).await {
+                        self.machine
+                            .handle_input(now(), Input::Returned { id, answer });
+                        if let Some(fleet) = self.machine.fleet() {
+                            watch(Event::Seen(fleet));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, record: &Record) {
+        if let Entry::Baseline {
+            stable, candidate, ..
+        } = &record.entry
+        {
+            self.baseline = Counted {
+                stable: stable.clone(),
+                candidate: candidate.clone(),
+            };
+        }
+    }
+
+    fn take(&mut self, heard: Option<Heard>) {
+        match heard {
+            Some(Heard::Signal(signal)) => self.machine.handle_input(now(), Input::Signal(signal)),
+            Some(Heard::Fenced) => self.machine.handle_input(now(), Input::Fenced),
+            None => {}
+        }
+    }
+
+    async fn wait(&mut self, until: Time) {
+        let left = until.since(now()).to_duration();
+        let cancelled = self.drive.cancel.is_cancelled();
+        tokio::select! {
+            () = tokio::time::sleep(left) => {}
+            heard = self.heard.recv() => self.take(heard),
+            () = self.drive.cancel.cancelled(), if !cancelled => {}
+        }
+    }
+
+    /// The answer of a call, or `None` where a signal made it pointless.
+    async fn call(
+        &mut self,
+        id: baepo_core::rollout::CallId,
+        call: Call,
+    ) -> Option<Result<Answer, CallError>> {
+        let (drive, token) = (self.drive, self.token);
+        let calling = drive.answer(token, call);
+        tokio::pin!(calling);
+        loop {
+            let cancelled = self.drive.cancel.is_cancelled();
+            tokio::select! {
+                answer = &mut calling => return Some(answer),
+                heard = self.heard.recv() => {
+                    self.take(heard);
+                    if !self.machine.is_waiting_for(id) {
+                        return None;
+                    }
+                }
+                () = self.drive.cancel.cancelled(), if !cancelled => {
+                    let pause = self.drive.pause_on_cancel;
+                    self.machine.handle_input(now(), Input::Cancel { pause });
+                    return None;
+                }
+            }
+        }
+    }
+
+    async fn persist(&mut self) -> Result<(), StateError> {
+        self.state.environment = self.machine.environment().clone();
+        let deadline = tokio::time::Instant::now() + SAVE_PATIENCE;
+        loop {
+            let target = &*self.drive.target;
+            match document::save(target, self.token, self.version, &mut self.state).await {
+                Ok(version) => {
+                    self.version = version;
+                    return Ok(());
+                }
+                Err(StateError::Target(TargetError::Fenced)) => {
+                    return Err(TargetError::Fenced.into());
+                }
+                Err(error) if tokio::time::Instant::now() > deadline => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+            }
+        }
+    }
+
+    /// What cannot be recorded must not go on. The one thing done without a
+    /// record is to take traffic back, which is right from every state.
+    async fn unsaved(&mut self, error: StateError) -> Done {
+        if let StateError::Target(TargetError::Fenced) = error {
+            self.machine.handle_input(now(), Input::Fenced);
+            let reason = "another run has taken over this environment".into();
+            return Done {
+                outcome: Outcome::Refused,
+                cause: Cause::Fenced,
+                reason,
+            };
+        }
+        let environment = self.machine.environment();
+        let stable = environment
+            .active()
+            .and_then(|rollout| rollout.stable_digest());
+        let mut after = String::new();
+        if let Some(stable) = stable {
+            let route = baepo_core::fleet::Route::all(stable);
+            after = match self.drive.target.route(self.token, &route).await {
+                Ok(()) => "; all traffic was sent back to what served before".into(),
+                Err(error) => format!("; traffic could not be sent back either: {error}"),
+            };
+        }
+        let reason = format!("the state cannot be saved: {}{after}", chain(&error));
+        Done {
+            outcome: Outcome::Stuck,
+            cause: Cause::State,
+            reason,
+        }
+    }
+
+    async fn served(&self) -> Option<(Served, Served)> {
+        let rollout = self.machine.environment().rollout.as_ref()?;
+        let count = |now: Option<Telemetry>, before: &Option<Telemetry>| {
+            let now = now?;
+            let since = before
+                .as_ref()
+                .map_or(now.clone(), |before| now.since(before));
+            Some(Served {
+                requests: since.requests,
+                failures: since.failures,
+            })
+        };
+        let target = &self.drive.target;
+        let candidate = target.telemetry(rollout.candidate()).await.ok().flatten();
+        let candidate = count(candidate, &self.baseline.candidate)?;
+        let stable = match rollout.stable_digest() {
+            Some(digest) => target.telemetry(digest).await.ok().flatten(),
+            None => None,
+        };
+        let before = self
+            .baseline
+            .stable
+            .clone()
+            .or_else(|| rollout.stable_before.clone());
+        Some((count(stable, &before).unwrap_or_default(), candidate))
+    }
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

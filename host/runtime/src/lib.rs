@@ -1,0 +1,22 @@
+//! What baepo does, and nothing that it decides.
+//!
+//! Decisions are made by `baepo-core`; this crate has the clock, the files,
+//! the network, the processes and the sandbox. The nouns, in the order one
+//! meets them:
+//!
+//! - [`plugin`]: the sandbox; loads components, calls hooks.
+//! - [`capability`]: what a plugin may ask the host to do, one file per import.
+//! - [`target`]: where instances live; [`router`]: who gets which request.
+//! - [`load`]: a client that checks every answer.
+//! - [`release`]: from artifacts and config to one digest.
+//! - [`journal`]: the durable record.
+//! - [`driver`]: the only loop; runs a core state machine over all of these.
+
+pub mod capability;
+pub mod driver;
+pub mod journal;
+pub mod load;
+pub mod plugin;
+pub mod release;
+pub mod router;
+pub mod target;

@@ -1,0 +1,426 @@
+//! Why a plugin was refused, and why a call of one came to nothing. Told apart
+//! by type, never by text; each knows the next step.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use baepo_core::digest::Digest;
+use baepo_core::hook::HookError;
+use baepo_core::time::Millis;
+
+use super::Hook;
+use super::limits::{Exceeded, Limit};
+
+/// Why there is no plugin host.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// This machine does not give the address space that a sandbox needs.
+    #[error("the plugin sandbox could not be set up: {why}")]
+    Engine {
+        /// What the engine says.
+        why: String,
+    },
+    /// The system gives no further thread.
+    #[error("the plugin clock could not be started")]
+    Ticker {
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Why a plugin was refused. Nothing of it has run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// The file is not the one that was pinned.
+    #[error("its digest is {found}, but {expected} is pinned")]
+    DigestMismatch {
+        /// What the lockfile says.
+        expected: Digest,
+        /// What the file has.
+        found: Digest,
+    },
+    /// The file is larger than a plugin may be.
+    #[error("it is {size_bytes} bytes large; a plugin may have {limit_bytes}")]
+    TooLarge {
+        /// Size of the file.
+        size_bytes: usize,
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// The file is no WebAssembly at all.
+    #[error("it is not WebAssembly: {found}")]
+    NotWasm {
+        /// What it looks like.
+        found: &'static str,
+    },
+    /// A module where a component is needed.
+    #[error("it is a core WebAssembly module, and a plugin is a component")]
+    CoreModule,
+    /// It begins like a component and is none.
+    #[error("it is damaged or uses what plugins may not use: {why}")]
+    Malformed {
+        /// What the parser says.
+        why: String,
+    },
+    /// It was built for another version of the plugin interface.
+    #[error("it was built for `{name}`, and this baepo has {supported}")]
+    Incompatible {
+        /// The import or export that says so.
+        name: String,
+        /// Which versions this host knows.
+        supported: &'static str,
+        /// Whether the plugin is newer than the host.
+        is_newer: bool,
+    },
+    /// It wants a network of its own.
+    #[error(
+        "it imports `{name}`: plugins get no sockets of their own, because what they connect to could not be checked"
+    )]
+    Sockets {
+        /// The import.
+        name: String,
+    },
+    /// It wants something that the host does not have.
+    #[error("it imports `{name}`, which the host does not have")]
+    UnknownImport {
+        /// The import.
+        name: String,
+    },
+    /// It exports no hook.
+    #[error("it exports no hook{}", found_text(.found))]
+    NoHook {
+        /// What it does export.
+        found: Vec<String>,
+    },
+    /// It exports hooks, but not the one that its place in the file needs.
+    #[error("it has no {wanted} hook; it has {}", hook_list(.found))]
+    WrongHook {
+        /// What is needed.
+        wanted: Hook,
+        /// What it has.
+        found: BTreeSet<Hook>,
+    },
+    /// An import or export has the right name and another shape.
+    #[error("it does not fit the plugin interface: {why}")]
+    Misfit {
+        /// What does not fit.
+        why: String,
+    },
+    /// More parts than one call may have.
+    #[error("it needs {needs} {what}; a call may have {limit}")]
+    TooManyParts {
+        /// Memories or tables.
+        what: &'static str,
+        /// What it needs.
+        needs: u32,
+        /// The limit.
+        limit: usize,
+    },
+    /// Our mistake.
+    #[error("baepo made a mistake while loading it: {what}")]
+    HostBug {
+        /// What went wrong.
+        what: String,
+    },
+}
+
+fn found_text(found: &[String]) -> String {
+    match found {
+        [] => String::new(),
+        names => format!("; it exports {}", names.join(", ")),
+    }
+}
+
+fn hook_list(hooks: &BTreeSet<Hook>) -> String {
+    hooks.iter().map(Hook::name).collect::<Vec<_>>().join(", ")
+}
+
+impl LoadError {
+    /// What to do next, in one sentence for people.
+    pub fn help(&self) -> &'static str {
+        match self {
+            LoadError::DigestMismatch { .. } => {
+                "if you meant to change it, pin the new digest in baepo.lock; if not, somebody changed the file"
+            }
+            LoadError::TooLarge { .. } => "build it for size, or without debug information",
+            LoadError::NotWasm { .. } => "check the path and that the file was downloaded whole",
+            LoadError::CoreModule => "turn it into a component: `baepo plugin pack FILE.wasm`",
+            LoadError::Malformed { .. } => {
+                "build it again; `baepo plugin check FILE.wasm` says more"
+            }
+            LoadError::Incompatible { is_newer: true, .. } => {
+                "update baepo, or build the plugin with an older SDK"
+            }
+            LoadError::Incompatible {
+                is_newer: false, ..
+            } => "build the plugin with a newer SDK",
+            LoadError::Sockets { .. } => {
+                "use `baepo:hooks/http` or `baepo:hooks/socket`; for Python, build with `--stub-wasi`"
+            }
+            LoadError::UnknownImport { .. } => {
+                "use only what wit/ offers; `baepo plugin check FILE.wasm` lists all imports"
+            }
+            LoadError::NoHook { .. } => {
+                "export one of build, test, strategy, monitor, target, feedback of `baepo:hooks@0.1.0`"
+            }
+            LoadError::WrongHook { .. } => {
+                "use a plugin of the right kind at this place of the file"
+            }
+            LoadError::Misfit { .. } => "build it against the wit/ of this version of baepo",
+            LoadError::TooManyParts { .. } => "build it as one module, or compose fewer parts",
+            LoadError::HostBug { .. } => "please report this",
+        }
+    }
+}
+
+/// Why a call came to nothing. The plugin's instance is gone in every case.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The plugin answered that it could not do its work.
+    #[error("{0}")]
+    Plugin(HookError),
+    /// It computed longer than it may.
+    #[error("it computed for more than {}", show(.limit))]
+    CpuTimeout {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The whole call took longer than it may.
+    #[error("it took more than {}{}", show(.limit), during(.in_host_call))]
+    WallTimeout {
+        /// The limit.
+        limit: Duration,
+        /// The host call that it waited in, if any.
+        in_host_call: Option<&'static str>,
+    },
+    /// It asked for more memory than it may have.
+    #[error("it asked for {} MiB of memory; it may have {} MiB", .asked_bytes.div_ceil(1 << 20), .limit_bytes >> 20)]
+    OutOfMemory {
+        /// The limit.
+        limit_bytes: usize,
+        /// What it would have had.
+        asked_bytes: usize,
+    },
+    /// It used more of something else than it may.
+    #[error("it used {asked} {which}; it may use {limit}")]
+    LimitExceeded {
+        /// Of what.
+        which: Limit,
+        /// The limit.
+        limit: usize,
+        /// What it would have used.
+        asked: usize,
+    },
+    /// It crashed.
+    #[error("it crashed: {kind}{}", inside(.frames))]
+    Trap {
+        /// How.
+        kind: TrapKind,
+        /// Its functions, innermost first.
+        frames: Vec<String>,
+    },
+    /// It handed over something that is no value of the interface, or too much
+    /// at once.
+    #[error("it broke the rules of the plugin interface: {why}")]
+    BadExchange {
+        /// What the engine says.
+        why: String,
+    },
+    /// It ended itself instead of answering.
+    #[error("it exited with code {code} instead of answering")]
+    Exited {
+        /// The code.
+        code: i32,
+    },
+    /// It answered something that makes no sense.
+    #[error("its answer makes no sense: {why}")]
+    InvalidAnswer {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It has no such hook.
+    #[error("it has no {hook} hook")]
+    NoSuchHook {
+        /// What was called.
+        hook: Hook,
+    },
+    /// It did not come to be.
+    #[error("it could not be started: {why}")]
+    CannotStart {
+        /// What the engine says.
+        why: String,
+    },
+    /// The run is being cancelled.
+    #[error("the call was cancelled")]
+    Cancelled,
+    /// All sandboxes are in use.
+    #[error("all sandboxes are in use")]
+    HostBusy,
+    /// Our mistake.
+    #[error("baepo made a mistake: {what}")]
+    HostBug {
+        /// What went wrong.
+        what: String,
+    },
+}
+
+/// How a plugin crashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrapKind {
+    /// It gave up by itself: a panic, an assertion, `abort`.
+    GaveUp,
+    /// It called itself too deeply.
+    StackOverflow,
+    /// It read or wrote where it has nothing.
+    OutOfBounds,
+    /// It divided by zero or overflowed.
+    Arithmetic,
+    /// It called a function of the wrong kind.
+    BadCall,
+    /// Anything else, in the engine's words.
+    Other(wasmtime::Trap),
+}
+
+impl fmt::Display for TrapKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrapKind::GaveUp => f.write_str("it gave up by itself (a panic or an abort)"),
+            TrapKind::StackOverflow => f.write_str("it called itself too deeply"),
+            TrapKind::OutOfBounds => f.write_str("it used memory that it does not have"),
+            TrapKind::Arithmetic => f.write_str("it divided by zero or overflowed"),
+            TrapKind::BadCall => f.write_str("it called a function of the wrong kind"),
+            TrapKind::Other(trap) => write!(f, "{trap}"),
+        }
+    }
+}
+
+impl From<wasmtime::Trap> for TrapKind {
+    fn from(trap: wasmtime::Trap) -> TrapKind {
+        use wasmtime::Trap;
+        match trap {
+            Trap::UnreachableCodeReached => TrapKind::GaveUp,
+            Trap::StackOverflow => TrapKind::StackOverflow,
+            Trap::MemoryOutOfBounds | Trap::TableOutOfBounds | Trap::HeapMisaligned => {
+                TrapKind::OutOfBounds
+            }
+            Trap::IntegerDivisionByZero | Trap::IntegerOverflow | Trap::BadConversionToInteger => {
+                TrapKind::Arithmetic
+            }
+            Trap::IndirectCallToNull | Trap::BadSignature => TrapKind::BadCall,
+            trap => TrapKind::Other(trap),
+        }
+    }
+}
+
+fn show(limit: &Duration) -> Millis {
+    Millis(limit.as_millis() as u64)
+}
+
+fn during(call: &Option<&'static str>) -> String {
+    call.map_or_else(String::new, |call| format!(", the last of it in `{call}`"))
+}
+
+fn inside(frames: &[String]) -> String {
+    match frames.first() {
+        Some(frame) => format!(", in `{frame}`"),
+        None => String::new(),
+    }
+}
+
+impl CallError {
+    /// What to do next, in one sentence for people; empty where the message
+    /// says it all.
+    pub fn help(&self) -> &'static str {
+        match self {
+            CallError::CpuTimeout { .. } | CallError::WallTimeout { .. } => {
+                "raise its time under `limits:`, or see its last log lines for what it was doing"
+            }
+            CallError::OutOfMemory { .. } => {
+                "raise its memory under `limits:`, or give it less to do"
+            }
+            CallError::Trap { .. } | CallError::BadExchange { .. } | CallError::Exited { .. } => {
+                "this is a mistake in the plugin; its last log lines may say more"
+            }
+            CallError::InvalidAnswer { .. } => "this is a mistake in the plugin",
+            CallError::LimitExceeded { .. } => "the plugin has to do with less",
+            CallError::CannotStart { .. } => "build it as one module, or compose fewer parts",
+            CallError::NoSuchHook { .. } => {
+                "use a plugin of the right kind at this place of the file"
+            }
+            CallError::HostBusy => "try again",
+            CallError::HostBug { .. } => "please report this",
+            CallError::Plugin(_) | CallError::Cancelled => "",
+        }
+    }
+}
+
+/// What an error of the engine was, by its type. `memory_limit` is for the
+/// message alone; `is_running` says whether the plugin had been started.
+pub(super) fn classify(
+    error: &wasmtime::Error,
+    limits: &super::limits::CallLimits,
+    is_running: bool,
+) -> CallError {
+    if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
+        return match *exceeded {
+            Exceeded::Cpu => CallError::CpuTimeout { limit: limits.cpu },
+            Exceeded::Memory { asked } => CallError::OutOfMemory {
+                limit_bytes: limits.memory_bytes,
+                asked_bytes: asked,
+            },
+            Exceeded::Other {
+                which,
+                limit,
+                asked,
+            } => CallError::LimitExceeded {
+                which,
+                limit,
+                asked,
+            },
+        };
+    }
+    if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+        return CallError::Exited { code: exit.0 };
+    }
+    if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
+        return CallError::Trap {
+            kind: TrapKind::from(*trap),
+            frames: frames(error),
+        };
+    }
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return CallError::HostBusy;
+    }
+    let why = plain_text(error);
+    if is_running {
+        CallError::BadExchange { why }
+    } else {
+        CallError::CannotStart { why }
+    }
+}
+
+/// The names of the plugin's functions, innermost first. Names of the host are
+/// never among them.
+fn frames(error: &wasmtime::Error) -> Vec<String> {
+    let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() else {
+        return Vec::new();
+    };
+    backtrace
+        .frames()
+        .iter()
+        .map(|frame| match frame.func_name() {
+            Some(name) => name.to_string(),
+            None => format!("function {}", frame.func_index()),
+        })
+        .collect()
+}
+
+/// The innermost message, which names the cause; outer ones tell where in the
+/// engine it came from, and the alternate form may carry a backtrace of ours.
+pub(super) fn plain_text(error: &wasmtime::Error) -> String {
+    let text = error.root_cause().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    first.chars().take(400).collect()
+}

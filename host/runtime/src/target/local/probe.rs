@@ -1,0 +1,39 @@
+//! Whether an instance is healthy: one GET, only its status is read.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Ask once; what is wrong, for people.
+pub(super) async fn probe(address: SocketAddr, path: &str, limit: Duration) -> Result<(), String> {
+    match tokio::time::timeout(limit, status(address, path)).await {
+        Ok(Ok(200..=299)) => Ok(()),
+        Ok(Ok(status)) => Err(format!("health {path} answered {status}")),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            Err(format!("nothing listens on port {} yet", address.port()))
+        }
+        Ok(Err(error)) => Err(format!("health {path}: {error}")),
+        Err(_) => Err(format!(
+            "health {path} gave no answer in {} ms",
+            limit.as_millis()
+        )),
+    }
+}
+
+async fn status(address: SocketAddr, path: &str) -> std::io::Result<u16> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nuser-agent: baepo-health\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    // `HTTP/1.1 200`
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await?;
+    std::str::from_utf8(&head[9..])
+        .ok()
+        .filter(|_| head.starts_with(b"HTTP/1."))
+        .and_then(|code| code.parse().ok())
+        .ok_or_else(|| std::io::Error::other("the answer is not HTTP"))
+}

@@ -1,0 +1,362 @@
+//! `traffic`: judges the requests that the target measured.
+//!
+//! On the ramp the candidate's failures are compared with those of stable at
+//! the same time; in the bake, when stable has no traffic, with what it
+//! measured before. Beside that, no more than `max-failure-rate` of the
+//! candidate's requests may fail, unless stable itself does not keep to it.
+//!
+//! Healthy means: no evidence against the candidate, enough evidence for it
+//! from the whole rollout so far, and at least `min-requests` of its own in
+//! this window. Latency is shown and not judged.
+//!
+//! The mathematics is in the crate `baepo-judge`.
+
+mod text;
+
+use baepo_judge::{Counts, Evidence, Judgement, Look, Settings, State};
+use baepo_plugin::config::{Config, Fields};
+use baepo_plugin::monitor::{
+    Capability, Finding, Histogram, Measurement, Monitor, Observation, ObserveRequest, Phase,
+    Sample, Telemetry,
+};
+use baepo_plugin::units::Percent;
+use baepo_plugin::{HookError, Level, Role, Verdict};
+
+use text::{count, evidence, percent};
+
+/// What users write under `with:`.
+struct Traffic {
+    settings: Settings,
+}
+
+impl Config for Traffic {
+    fn read(fields: &mut Fields) -> Traffic {
+        let usual = Settings::default();
+        let limit = match fields.take("max-failure-rate") {
+            None => usual.max_failure_rate,
+            Some(word) if word == "off" || word == false => None,
+            Some(value) => match fields.read::<Percent>("max-failure-rate", value) {
+                Some(share @ Percent(1..=9_999)) => Some(f64::from(share.0) / 10_000.0),
+                Some(share) => {
+                    let message =
+                        format!("{share} can never be judged; use a share in between, or `off`");
+                    fields.problem("max-failure-rate", message);
+                    None
+                }
+                None => None,
+            },
+        };
+        let min_requests = fields.or("min-requests", usual.min_requests);
+        if min_requests == 0 {
+            fields.problem(
+                "min-requests",
+                "must be at least 1: nothing is healthy without a request",
+            );
+        }
+        Traffic {
+            settings: Settings {
+                max_failure_rate: limit,
+                min_requests,
+                ..usual
+            },
+        }
+    }
+}
+
+impl Monitor for Traffic {
+    type Config = Traffic;
+
+    fn describe(_: Traffic) -> Result<Capability, HookError> {
+        Ok(Capability {
+            phases: vec![Phase::Ramp, Phase::Bake],
+        })
+    }
+
+    fn observe(config: Traffic, request: &ObserveRequest) -> Result<Observation, HookError> {
+        let mut state = match request.memory.as_slice() {
+            [] => State::new(),
+            memory => State::from_bytes(memory)
+                .ok_or_else(|| HookError::Failed("the memory is not of this monitor".into()))?,
+        };
+        let phase = match request.phase {
+            Phase::Preview => return Ok(blind(request, "a preview has no traffic to judge")),
+            Phase::Ramp => baepo_judge::Phase::Ramp,
+            Phase::Bake => baepo_judge::Phase::Bake,
+        };
+        let Some(candidate) = &request.candidate.telemetry else {
+            return Ok(blind(request, "the target measures no requests"));
+        };
+        let stable = request
+            .stable
+            .as_ref()
+            .and_then(|side| side.telemetry.as_ref());
+        let look = Look {
+            phase,
+            window: request.window,
+            stable: stable.map(counts),
+            candidate: counts(candidate),
+            recorded: request.stable_before.as_ref().map(counts),
+        };
+        let judgement = state.look(&config.settings, &look);
+        let shown = Shown {
+            settings: config.settings,
+            judgement,
+            look,
+            at_ms: request.window_elapsed_ms,
+        };
+        Ok(Observation {
+            memory: state.to_bytes().to_vec(),
+            verdict: verdict(judgement.verdict),
+            reason: shown.reason(),
+            measurements: vec![
+                shown.failures(),
+                shown.requests(),
+                latency(stable, candidate),
+            ],
+            findings: shown.findings(),
+        })
+    }
+}
+
+baepo_plugin::export_monitor!(Traffic);
+
+/// An answer where there is nothing to judge.
+fn blind(request: &ObserveRequest, reason: &str) -> Observation {
+    Observation {
+        memory: request.memory.clone(),
+        verdict: Verdict::Inconclusive,
+        reason: reason.into(),
+        measurements: Vec::new(),
+        findings: Vec::new(),
+    }
+}
+
+fn counts(telemetry: &Telemetry) -> Counts {
+    Counts {
+        requests: telemetry.requests,
+        failures: telemetry.failures,
+    }
+}
+
+fn verdict(verdict: baepo_judge::Verdict) -> Verdict {
+    match verdict {
+        baepo_judge::Verdict::Healthy => Verdict::Healthy,
+        baepo_judge::Verdict::Failing => Verdict::Failing,
+        baepo_judge::Verdict::Inconclusive => Verdict::Inconclusive,
+    }
+}
+
+/// A judgement as people want it.
+struct Shown {
+    settings: Settings,
+    judgement: Judgement,
+    look: Look,
+    at_ms: u64,
+}
+
+impl Shown {
+    /// `errors 4.9 % against 0.2 % (E = 1,240, limit 100)` and the like.
+    fn reason(&self) -> String {
+        let Judgement {
+            candidate,
+            in_window,
+            ..
+        } = self.judgement;
+        let least = self.settings.min_requests;
+        if candidate.requests == 0 {
+            return "no request has reached the candidate yet".into();
+        }
+        let errors = format!("errors {}{}", percent(candidate.rate()), self.against());
+        match self.judgement.verdict {
+            baepo_judge::Verdict::Failing => format!("{errors} ({})", self.evidence()),
+            baepo_judge::Verdict::Healthy => {
+                format!("{errors}, {} requests", count(candidate.requests))
+            }
+            baepo_judge::Verdict::Inconclusive if in_window < least => {
+                format!(
+                    "{errors}; {} of at least {least} requests in this window",
+                    count(in_window)
+                )
+            }
+            baepo_judge::Verdict::Inconclusive if self.is_one_sided() => {
+                format!("{errors}; stable got no request to compare with")
+            }
+            baepo_judge::Verdict::Inconclusive if self.judgement.is_doubtful => {
+                format!("{errors}; this window alone looks worse than that")
+            }
+            baepo_judge::Verdict::Inconclusive => {
+                format!(
+                    "{errors}; not enough evidence after {} requests ({})",
+                    count(candidate.requests),
+                    self.evidence()
+                )
+            }
+        }
+    }
+
+    /// What the failure rate is compared with, by the test that decides.
+    fn against(&self) -> String {
+        if self.decided_by_limit() {
+            return match self.settings.max_failure_rate {
+                Some(limit) => format!(", limit {}", percent(Some(limit))),
+                None => String::new(),
+            };
+        }
+        match (
+            self.judgement.stable.rate(),
+            self.judgement.is_against_record,
+        ) {
+            (None, _) => String::new(),
+            (rate, false) => format!(" against {}", percent(rate)),
+            (rate, true) => format!(" against {} before the switch", percent(rate)),
+        }
+    }
+
+    fn is_one_sided(&self) -> bool {
+        self.look.phase == baepo_judge::Phase::Ramp && self.judgement.stable.requests == 0
+    }
+
+    /// Whether it was `max-failure-rate` and not the comparison that failed it.
+    fn decided_by_limit(&self) -> bool {
+        let is_failing = self.judgement.verdict == baepo_judge::Verdict::Failing;
+        is_failing && !self.judgement.comparative_fail.refutes(self.settings.alpha)
+    }
+
+    /// The number that decided, or is nearest to deciding, and its limit.
+    fn evidence(&self) -> String {
+        let Judgement {
+            comparative_fail,
+            comparative_pass,
+            absolute_fail,
+            absolute_pass,
+            ..
+        } = self.judgement;
+        let nothing = Evidence(f64::NEG_INFINITY);
+        let (e, level) = match self.judgement.verdict {
+            baepo_judge::Verdict::Failing if self.decided_by_limit() => {
+                (absolute_fail.unwrap_or(nothing), self.settings.alpha)
+            }
+            baepo_judge::Verdict::Failing => (comparative_fail, self.settings.alpha),
+            _ => {
+                let absolute = absolute_pass.unwrap_or(nothing);
+                let best = if absolute > comparative_pass {
+                    absolute
+                } else {
+                    comparative_pass
+                };
+                (best, self.settings.beta)
+            }
+        };
+        format!("E = {}, limit {}", evidence(e), count((1.0 / level) as u64))
+    }
+
+    fn failures(&self) -> Measurement {
+        let in_percent =
+            |counts: Option<Counts>| counts.and_then(Counts::rate).map(|rate| rate * 100.0);
+        let mut evidence = self.evidence();
+        if self.judgement.is_against_record {
+            evidence += ", stable not concurrent";
+        }
+        let sample = Sample {
+            at_ms: self.at_ms,
+            stable: in_percent(self.look.stable),
+            candidate: in_percent(Some(self.look.candidate)),
+        };
+        Measurement {
+            name: "failures".into(),
+            unit: "%".into(),
+            stable: in_percent(Some(self.judgement.stable)),
+            candidate: in_percent(Some(self.judgement.candidate)),
+            limit: self.settings.max_failure_rate.map(|limit| limit * 100.0),
+            verdict: verdict(self.judgement.verdict),
+            evidence,
+            samples: vec![sample],
+        }
+    }
+
+    fn requests(&self) -> Measurement {
+        let Judgement {
+            stable,
+            candidate,
+            in_window,
+            ..
+        } = self.judgement;
+        let least = self.settings.min_requests;
+        Measurement {
+            name: "requests".into(),
+            unit: String::new(),
+            stable: (stable.requests > 0).then_some(stable.requests as f64),
+            candidate: Some(candidate.requests as f64),
+            limit: None,
+            verdict: if in_window < least {
+                Verdict::Inconclusive
+            } else {
+                Verdict::Healthy
+            },
+            evidence: format!("{} in this window, at least {least}", count(in_window)),
+            samples: Vec::new(),
+        }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let is_above = self
+            .judgement
+            .absolute_fail
+            .is_some_and(|e| e.refutes(self.settings.alpha));
+        let limit = percent(self.settings.max_failure_rate);
+        if !(is_above && self.judgement.stable_is_above_limit) {
+            return Vec::new();
+        }
+        vec![Finding {
+            level: Level::Warning,
+            role: Role::Stable,
+            title: format!("both releases fail more than {limit} of their requests"),
+            message: format!(
+                "Going back would not help: stable does not keep max-failure-rate ({limit}) either, so it \
+                 does not count against the candidate."
+            ),
+        }]
+    }
+}
+
+/// The 95th percentile since the last look; shown, not judged.
+fn latency(stable: Option<&Telemetry>, candidate: &Telemetry) -> Measurement {
+    Measurement {
+        name: "p95 latency".into(),
+        unit: "ms".into(),
+        stable: stable.and_then(|telemetry| percentile_ms(&telemetry.latency, 95)),
+        candidate: percentile_ms(&candidate.latency, 95),
+        limit: None,
+        verdict: Verdict::Inconclusive,
+        evidence: "shown, not judged".into(),
+        samples: Vec::new(),
+    }
+}
+
+/// A percentile, straight within its bucket; the last bucket has no end, so
+/// its begin is all that is known. `None` without requests.
+fn percentile_ms(histogram: &Histogram, percent: u64) -> Option<f64> {
+    let total: u64 = histogram.counts.iter().sum();
+    let wanted = (total as f64 * percent as f64 / 100.0).max(f64::MIN_POSITIVE);
+    let mut below = 0.0;
+    let mut begin = 0;
+    for (i, &inside) in histogram.counts.iter().enumerate() {
+        let end = histogram.bounds_us.get(i).copied();
+        let inside = inside as f64;
+        if inside > 0.0 && below + inside >= wanted {
+            let us = match end {
+                Some(end) => {
+                    begin as f64 + (end.saturating_sub(begin)) as f64 * (wanted - below) / inside
+                }
+                None => begin as f64,
+            };
+            return Some(us / 1_000.0);
+        }
+        below += inside;
+        begin = end.unwrap_or(begin);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

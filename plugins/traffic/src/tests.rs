@@ -1,0 +1,213 @@
+use baepo_plugin::config;
+use baepo_plugin::monitor::Side;
+use baepo_plugin::{Release, Revision};
+
+use super::*;
+
+fn telemetry(requests: u64, failures: u64) -> Telemetry {
+    let latency = Histogram {
+        bounds_us: vec![1_000, 10_000, 100_000],
+        counts: vec![0, requests, 0, 0],
+    };
+    Telemetry {
+        requests,
+        failures,
+        latency,
+    }
+}
+
+fn side(telemetry: Option<Telemetry>) -> Side {
+    let revision = Revision {
+        commit: "c".into(),
+        ref_name: "r".into(),
+        summary: "s".into(),
+        committed_at_ms: 0,
+    };
+    let release = Release {
+        digest: "sha256:0".into(),
+        revision,
+        artifacts: Vec::new(),
+    };
+    Side {
+        release,
+        endpoints: Vec::new(),
+        telemetry,
+    }
+}
+
+fn request(phase: Phase, stable: (u64, u64), candidate: (u64, u64)) -> ObserveRequest {
+    ObserveRequest {
+        config: "{}".into(),
+        memory: Vec::new(),
+        phase,
+        window: 1,
+        window_elapsed_ms: 5_000,
+        since_last_look_ms: 5_000,
+        last_look: false,
+        weight_basis_points: None,
+        stable: Some(side(Some(telemetry(stable.0, stable.1)))),
+        candidate: side(Some(telemetry(candidate.0, candidate.1))),
+        stable_before: Some(telemetry(100_000, 200)),
+        now_ms: 0,
+    }
+}
+
+fn observe(request: &ObserveRequest) -> Observation {
+    Traffic::observe(config::parse(&request.config).unwrap(), request).unwrap()
+}
+
+#[test]
+fn a_bad_candidate_fails_with_both_rates_and_the_evidence() {
+    let observation = observe(&request(Phase::Ramp, (6_091, 12), (203, 10)));
+    assert_eq!(observation.verdict, Verdict::Failing);
+    assert_eq!(
+        observation.reason,
+        "errors 4.9 % against 0.2 % (E = 47,259,926, limit 100)"
+    );
+    assert_eq!(
+        observation.measurements[0].evidence,
+        "E = 47,259,926, limit 100"
+    );
+    assert_eq!(observation.measurements[0].limit, Some(1.0));
+}
+
+#[test]
+fn above_the_limit_alone_fails_and_names_it() {
+    let mut first = request(Phase::Bake, (0, 0), (1_000, 60));
+    (first.stable, first.stable_before) = (None, None);
+    let observation = observe(&first);
+    assert_eq!(observation.verdict, Verdict::Failing);
+    assert_eq!(
+        observation.reason,
+        "errors 6 %, limit 1 % (E = over 1,000,000,000, limit 100)"
+    );
+}
+
+#[test]
+fn a_bake_is_marked_as_compared_with_earlier_requests() {
+    let observation = observe(&request(Phase::Bake, (0, 0), (10_000, 21)));
+    assert_eq!(observation.verdict, Verdict::Healthy);
+    assert_eq!(
+        observation.reason,
+        "errors 0.21 % against 0.2 % before the switch, 10,000 requests"
+    );
+    assert!(
+        observation.measurements[0]
+            .evidence
+            .ends_with("stable not concurrent")
+    );
+}
+
+#[test]
+fn evidence_adds_up_over_looks_and_windows() {
+    let mut memory = Vec::new();
+    let mut verdicts = Vec::new();
+    for window in 1..=4 {
+        let mut look = request(Phase::Ramp, (200, 0), (150, 0));
+        (look.window, look.memory) = (window, memory);
+        let observation = observe(&look);
+        assert_eq!(observation.memory.len(), baepo_judge::STATE_BYTES);
+        memory = observation.memory;
+        verdicts.push(observation.verdict);
+    }
+    let (unknown, healthy) = (Verdict::Inconclusive, Verdict::Healthy);
+    assert_eq!(verdicts, [unknown, unknown, healthy, healthy]);
+}
+
+#[test]
+fn without_data_it_is_inconclusive_and_says_why() {
+    let mut cases = Vec::new();
+    let mut look = |request: ObserveRequest| {
+        let observation = observe(&request);
+        assert_eq!(observation.verdict, Verdict::Inconclusive);
+        cases.push(observation.reason);
+    };
+    look(request(Phase::Ramp, (500, 0), (0, 0)));
+    look(request(Phase::Ramp, (500, 0), (10, 0)));
+    look(request(Phase::Ramp, (500, 0), (100, 0)));
+    look(request(Phase::Ramp, (0, 0), (1_000, 0)));
+    look(request(Phase::Preview, (500, 0), (500, 0)));
+    let unmeasured = ObserveRequest {
+        candidate: side(None),
+        ..request(Phase::Ramp, (1, 0), (0, 0))
+    };
+    look(unmeasured);
+    assert_eq!(
+        cases,
+        [
+            "no request has reached the candidate yet",
+            "errors 0 % against 0 %; 10 of at least 30 requests in this window",
+            "errors 0 % against 0 %; not enough evidence after 100 requests (E = 2.1, limit 20)",
+            "errors 0 %; stable got no request to compare with",
+            "a preview has no traffic to judge",
+            "the target measures no requests",
+        ]
+    );
+}
+
+#[test]
+fn a_window_that_looks_worse_than_the_ones_before_says_so() {
+    let before = observe(&request(Phase::Ramp, (50_000, 50), (50_000, 50)));
+    assert_eq!(before.verdict, Verdict::Healthy);
+    let mut look = request(Phase::Ramp, (100, 0), (100, 5));
+    (look.window, look.memory) = (2, before.memory);
+    let observation = observe(&look);
+    assert_eq!(observation.verdict, Verdict::Inconclusive);
+    assert_eq!(
+        observation.reason,
+        "errors 0.11 % against 0.1 %; this window alone looks worse than that"
+    );
+}
+
+#[test]
+fn what_stable_does_not_keep_either_is_a_finding() {
+    let mut look = request(Phase::Ramp, (5_000, 250), (5_000, 250));
+    look.stable_before = Some(telemetry(50_000, 2_500));
+    let observation = observe(&look);
+    assert_eq!(observation.verdict, Verdict::Healthy);
+    assert_eq!(
+        observation.findings[0].title,
+        "both releases fail more than 1 % of their requests"
+    );
+}
+
+#[test]
+fn a_percentile_lies_within_its_bucket() {
+    let histogram = Histogram {
+        bounds_us: vec![1_000, 2_000],
+        counts: vec![90, 10, 0],
+    };
+    assert_eq!(percentile_ms(&histogram, 95), Some(1.5));
+    assert_eq!(percentile_ms(&histogram, 50), Some(1.0 * 50.0 / 90.0));
+    let last = Histogram {
+        bounds_us: vec![1_000, 2_000],
+        counts: vec![0, 0, 5],
+    };
+    assert_eq!(percentile_ms(&last, 95), Some(2.0));
+    let empty = Histogram {
+        bounds_us: vec![1_000],
+        counts: vec![0, 0],
+    };
+    assert_eq!(percentile_ms(&empty, 95), None);
+}
+
+#[test]
+fn all_mistakes_in_the_configuration_are_told_at_once() {
+    let problems = |json| match config::parse::<Traffic>(json) {
+        Err(HookError::InvalidConfig(problems)) => problems
+            .into_iter()
+            .map(|p| format!("{}: {}", p.path, p.message))
+            .collect::<Vec<_>>(),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => Vec::new(),
+    };
+    assert_eq!(problems(r#"{"max-failure-rate": "off"}"#), [""; 0]);
+    assert_eq!(
+        problems(r#"{"max-failure-rate": "100%", "min-requests": 0, "max-failures": 1}"#),
+        [
+            "max-failure-rate: 100 % can never be judged; use a share in between, or `off`",
+            "min-requests: must be at least 1: nothing is healthy without a request",
+            "max-failures: unknown key, did you mean `max-failure-rate`?",
+        ]
+    );
+}

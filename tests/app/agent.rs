@@ -1,0 +1,20 @@
+//! An agent as a process of its own, for tests that kill it:
+//! `test-agent STATE_DIR LISTEN CONTROL`.
+
+use baepo_runtime::router::Limits;
+use baepo_runtime::target::local::{Agent, AgentOptions};
+use tokio_util::sync::CancellationToken;
+
+#[tokio::main]
+async fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [state_dir, listen, control] = words.try_into().expect("three arguments");
+    let options = AgentOptions {
+        state_dir: state_dir.into(),
+        listen: listen.parse().expect("an address"),
+        control: control.into(),
+        limits: Limits::default(),
+    };
+    let agent = Agent::start(options).await.expect("the agent starts");
+    agent.run(CancellationToken::new()).await;
+}

@@ -1,0 +1,34 @@
+;; build-plugin
+;; Gets its configuration as an address, and fails with the body of the answer.
+(import "baepo:hooks/http@0.1.0" "send" (func $send
+  (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i32)))
+(data (i32.const 500) "GETtoo largetimeout")
+(func (export "baepo:hooks/build@0.1.0#build")
+  (param $config i32) (param $len i32)
+  (param i32 i32 i32 i32 i32 i32 i64) (result i32)
+  (local $kind i32)
+  (call $send
+    (i32.const 500) (i32.const 3)            ;; method
+    (local.get $config) (local.get $len)     ;; url
+    (i32.const 0) (i32.const 0)              ;; headers
+    (i32.const 0) (i32.const 0)              ;; body
+    (i32.const 1) (i64.const 2000)           ;; timeout
+    (i32.const 1) (i64.const 1000)           ;; limit
+    (i32.const 400))
+  (i32.store8 (i32.const 96) (i32.const 1))                      ;; err
+  (i32.store8 (i32.const 104) (i32.const 3))                     ;; failed
+  (i32.store (i32.const 112) (i32.load (i32.const 420)))
+  (i32.store (i32.const 116) (i32.load (i32.const 424)))
+  (if (i32.load8_u (i32.const 400)) (then
+    (local.set $kind (i32.load8_u (i32.const 408)))
+    (i32.store (i32.const 112) (i32.load (i32.const 416)))
+    (i32.store (i32.const 116) (i32.load (i32.const 420)))
+    (if (i32.eqz (local.get $kind)) (then
+      (i32.store8 (i32.const 104) (i32.const 1))))               ;; denied
+    (if (i32.eq (local.get $kind) (i32.const 3)) (then
+      (i32.store (i32.const 112) (i32.const 512))
+      (i32.store (i32.const 116) (i32.const 7))))
+    (if (i32.eq (local.get $kind) (i32.const 4)) (then
+      (i32.store (i32.const 112) (i32.const 503))
+      (i32.store (i32.const 116) (i32.const 9))))))
+  (i32.const 96))

@@ -1,0 +1,279 @@
+//! `uses: ./` in a real workflow, run by act without containers.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+
+/// What every run of the workflow needs, unless a test says otherwise.
+const INPUTS: [(&str, &str); 5] = [
+    ("TEST_BINARY", ""),
+    ("TEST_COMMAND", "run"),
+    ("TEST_CONFIG", ".github/baepo.yml"),
+    ("TEST_ENVIRONMENT", ""),
+    ("TEST_MAX_WAIT", ""),
+];
+
+fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// Where act is, or nothing where a person runs the tests without it.
+fn act() -> Result<Option<PathBuf>> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::iter::once(root().join("target/tools/bin"))
+        .chain(std::env::split_paths(&path))
+        .map(|folder| folder.join("act"))
+        .find(|file| file.is_file());
+    if found.is_none() && std::env::var_os("CI").is_some() {
+        bail!("act is not on this machine: cargo xtask ci install");
+    }
+    Ok(found)
+}
+
+/// A repository that holds the action, the sample service and a workflow that uses both.
+struct Repository(TempDir);
+
+impl Repository {
+    fn new() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let sources = [
+            ("action.yml", "baepo/action.yml"),
+            ("scripts/build.sh", "baepo/scripts/build.sh"),
+            ("scripts/run.sh", "baepo/scripts/run.sh"),
+            (
+                "tests/workflows/uses-action.yml",
+                ".github/workflows/deploy.yml",
+            ),
+            ("tests/sample/Cargo.toml", "shop/Cargo.toml"),
+        ];
+        for (from, to) in sources {
+            let to = folder.path().join("repository").join(to);
+            fs::create_dir_all(to.parent().context("a file is in a folder")?)?;
+            fs::copy(root().join(from), to).with_context(|| format!("cannot copy {from}"))?;
+        }
+        let repository = Self(folder);
+        repository.git(&["init", "--quiet", "--initial-branch=main"])?;
+        repository.git(&["add", "."])?;
+        repository.git(&["commit", "--quiet", "--message=Sell bread"])?;
+        Ok(repository)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("repository")
+    }
+
+    fn git(&self, arguments: &[&str]) -> Result<()> {
+        let status = Command::new("git")
+            .args(["-c", "user.name=Baker", "-c", "user.email=baker@shop.test"])
+            .args(arguments)
+            .current_dir(self.path())
+            .status()?;
+        ensure!(status.success(), "git {arguments:?}: {status}");
+        Ok(())
+    }
+
+    /// Runs the workflow as for a push, with these variables in its environment.
+    fn push(&self, act: &Path, variables: &[(&str, &str)]) -> Result<Job> {
+        let given = |name: &str| variables.iter().any(|(other, _)| *other == name);
+        let defaults = INPUTS.iter().filter(|(name, _)| !given(name));
+        let environment = defaults
+            .chain(variables)
+            .flat_map(|(name, value)| ["--env".to_owned(), format!("{name}={value}")]);
+        let output = Command::new(act)
+            .args(["push", "--workflows", ".github/workflows/deploy.yml"])
+            .args(["--platform", "ubuntu-latest=-self-hosted"])
+            .args(["--container-daemon-socket", "-", "--action-offline-mode"])
+            .args(["--secret", "GITHUB_TOKEN=dummy"])
+            .args(environment)
+            .current_dir(self.path())
+            // act keeps its working copies below the home of its user, and must not copy those too.
+            .env("HOME", self.0.path().join("home"))
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        Ok(Job {
+            succeeded: output.status.success(),
+            text,
+        })
+    }
+}
+
+/// What a job printed and whether it succeeded.
+struct Job {
+    succeeded: bool,
+    text: String,
+}
+
+impl Job {
+    /// The lines that the steps themselves printed.
+    fn lines(&self) -> Vec<&str> {
+        let lines = self
+            .text
+            .lines()
+            .filter_map(|line| line.split_once("]   | "));
+        lines.map(|(_, line)| line.trim_end()).collect()
+    }
+
+    #[track_caller]
+    fn shows(&self, wanted: &str) {
+        assert!(
+            self.lines().contains(&wanted),
+            "no line `{wanted}` in\n{}",
+            self.text
+        );
+    }
+}
+
+fn recorder() -> String {
+    root()
+        .join("tests/workflows/recorder.sh")
+        .display()
+        .to_string()
+}
+
+#[test]
+fn the_inputs_arrive_as_they_were_written() -> Result<()> {
+    let Some(act) = act()? else { return Ok(()) };
+    let repository = Repository::new()?;
+    let job = repository.push(
+        &act,
+        &[
+            ("TEST_BINARY", &recorder()),
+            ("TEST_CONFIG", "deploy/the 'best' $(touch stolen).yml"),
+            ("TEST_ENVIRONMENT", "production; exit 7"),
+            ("TEST_MAX_WAIT", "5m"),
+        ],
+    )?;
+    ensure!(job.succeeded, "{}", job.text);
+    let arguments: Vec<&str> = job
+        .lines()
+        .into_iter()
+        .filter(|line| line.starts_with("argument "))
+        .collect();
+    ensure!(
+        arguments
+            == [
+                "argument <run>",
+                "argument <--config>",
+                "argument <deploy/the 'best' $(touch stolen).yml>",
+                "argument <--environment>",
+                "argument <production; exit 7>",
+                "argument <--max-wait>",
+                "argument <5m>",
+            ],
+        "{arguments:?}"
+    );
+    job.shows("token of 5 characters");
+    ensure!(!job.text.contains("leaked"), "{}", job.text);
+    Ok(())
+}
+
+#[test]
+fn the_outputs_come_out_as_baepo_wrote_them() -> Result<()> {
+    let Some(act) = act()? else { return Ok(()) };
+    let job = Repository::new()?.push(&act, &[("TEST_BINARY", &recorder())])?;
+    job.shows(
+        "outcome=<rolled-back> reason-code=<failing-verdict> \
+         result=<{\"outcome\":\"rolled-back\",\"why\":\"a 'quoted' % word\"}> report-path=<.baepo/report.md>",
+    );
+    Ok(())
+}
+
+#[test]
+fn the_step_becomes_baepo_so_that_signals_reach_it() -> Result<()> {
+    let Some(act) = act()? else { return Ok(()) };
+    let job = Repository::new()?.push(&act, &[("TEST_BINARY", &recorder())])?;
+    job.shows("started by act in shop");
+    Ok(())
+}
+
+#[test]
+fn the_exit_code_of_baepo_is_that_of_the_step() -> Result<()> {
+    let Some(act) = act()? else { return Ok(()) };
+    let job = Repository::new()?.push(&act, &[("TEST_BINARY", &recorder()), ("TEST_EXIT", "4")])?;
+    ensure!(!job.succeeded, "{}", job.text);
+    ensure!(job.text.contains("exit status 4"), "{}", job.text);
+    job.shows(
+        "outcome=<rolled-back> reason-code=<failing-verdict> \
+         result=<{\"outcome\":\"rolled-back\",\"why\":\"a 'quoted' % word\"}> report-path=<.baepo/report.md>",
+    );
+    Ok(())
+}
+
+#[test]
+fn a_start_up_file_in_the_environment_is_not_read() -> Result<()> {
+    let Some(act) = act()? else { return Ok(()) };
+    let repository = Repository::new()?;
+    let start_up = repository.path().join("start-up.sh");
+    fs::write(&start_up, "echo the start-up file was read\n")?;
+    let start_up = start_up.display().to_string();
+    let job = repository.push(
+        &act,
+        &[
+            ("TEST_BINARY", &recorder()),
+            ("BASH_ENV", &start_up),
+            ("ENV", &start_up),
+        ],
+    )?;
+    ensure!(job.succeeded, "{}", job.text);
+    let read = job.lines().contains(&"the start-up file was read");
+    // The workflow's own step, which takes any start-up file, shows that act handed it over.
+    let before = job
+        .text
+        .split("show what came out")
+        .next()
+        .unwrap_or_default();
+    ensure!(
+        !before.contains("the start-up file was read"),
+        "{}",
+        job.text
+    );
+    ensure!(
+        read,
+        "act did not hand BASH_ENV over, so this test shows nothing\n{}",
+        job.text
+    );
+    Ok(())
+}
+
+#[test]
+fn what_is_not_a_program_is_named() -> Result<()> {
+    let Some(act) = act()? else { return Ok(()) };
+    let repository = Repository::new()?;
+    let text = repository.path().join("notes.txt");
+    fs::write(&text, "not a program")?;
+    fs::set_permissions(&text, fs::Permissions::from_mode(0o644))?;
+    let text = text.display().to_string();
+    let job = repository.push(&act, &[("TEST_BINARY", &text)])?;
+    ensure!(!job.succeeded, "{}", job.text);
+    ensure!(
+        job.text
+            .contains(&format!("binary-path is not a program: {text}")),
+        "{}",
+        job.text
+    );
+    Ok(())
+}
+
+#[test]
+fn a_command_that_the_action_does_not_know_never_starts_baepo() -> Result<()> {
+    let Some(act) = act()? else { return Ok(()) };
+    let job = Repository::new()?.push(
+        &act,
+        &[("TEST_BINARY", &recorder()), ("TEST_COMMAND", "agent")],
+    )?;
+    ensure!(!job.succeeded, "{}", job.text);
+    ensure!(
+        job.text
+            .contains("the input command is run or plan, not agent"),
+        "{}",
+        job.text
+    );
+    ensure!(!job.text.contains("started by"), "{}", job.text);
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! What the documents promise: their configurations are right, and their commands exist.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+const README: &str = include_str!("../../README.md");
+const CONFIGURATION: &str = include_str!("../../docs/configuration.md");
+const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
+
+/// The blocks of a page that are fenced as `language`.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("```{language}\n");
+    let starts = page
+        .match_indices(&fence)
+        .map(|(at, _)| &page[at + fence.len()..]);
+    starts.filter_map(|rest| rest.split("```").next()).collect()
+}
+
+/// The words that follow `program` in code, each once.
+fn commands<'a>(page: &'a str, program: &str) -> BTreeSet<&'a str> {
+    let prefix = format!("`{program} ");
+    let starts = page
+        .match_indices(&prefix)
+        .map(|(at, _)| &page[at + prefix.len()..]);
+    starts
+        .filter_map(|rest| rest.split(['`', ' ']).next())
+        .collect()
+}
+
+#[test]
+fn every_configuration_that_is_shown_is_right() -> Result<()> {
+    let mut seen = 0;
+    for (page, text) in [
+        ("README.md", README),
+        ("docs/configuration.md", CONFIGURATION),
+    ] {
+        for block in blocks(text, "yaml")
+            .into_iter()
+            .filter(|block| block.contains("app: "))
+        {
+            seen += 1;
+            if let Err(findings) = baepo::config::parse(page, block) {
+                anyhow::bail!("{page}:\n{findings}\n{block}");
+            }
+        }
+    }
+    ensure!(seen == 2, "{seen} configurations are shown, not 2");
+    Ok(())
+}
+
+#[test]
+fn every_command_that_is_shown_exists() -> Result<()> {
+    let program = baepo_binary()?;
+    let names: BTreeSet<&str> = [README, CONFIGURATION, CONTRIBUTING]
+        .into_iter()
+        .flat_map(|page| commands(page, "baepo"))
+        .filter(|name| !name.starts_with('-'))
+        .collect();
+    ensure!(names.contains("init") && names.contains("run"), "{names:?}");
+    for name in names {
+        let output = Command::new(&program).args([name, "--help"]).output()?;
+        ensure!(
+            output.status.success(),
+            "`baepo {name} --help` does not succeed"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_demonstration_is_started_as_the_readme_says() -> Result<()> {
+    let shown: Vec<&str> = blocks(README, "sh").into_iter().map(str::trim).collect();
+    ensure!(
+        shown == ["cargo run --release -- demo", "cargo xtask ci"],
+        "{shown:?}"
+    );
+    let output = Command::new(baepo_binary()?)
+        .args(["demo", "--help"])
+        .output()?;
+    let help = String::from_utf8(output.stdout)?;
+    for word in [
+        "--strategy",
+        "--output",
+        "direct",
+        "blue-green",
+        "canary",
+        "rolling",
+    ] {
+        ensure!(
+            help.contains(word),
+            "`baepo demo --help` does not know {word}:\n{help}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_table_of_inputs_is_that_of_the_action() -> Result<()> {
+    let action = include_str!("../../action.yml");
+    let (_, rest) = action.split_once("inputs:\n").context("inputs")?;
+    let (inputs, rest) = rest.split_once("outputs:\n").context("outputs")?;
+    let (outputs, _) = rest.split_once("runs:\n").context("runs")?;
+    let names = |section: &str| -> Vec<String> {
+        let keys = section
+            .lines()
+            .filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'));
+        keys.filter(|key| !key.starts_with(' '))
+            .map(str::to_owned)
+            .collect()
+    };
+    for name in names(inputs).iter().chain(&names(outputs)) {
+        ensure!(
+            README.contains(&format!("| `{name}` |")),
+            "README.md does not say what `{name}` is"
+        );
+    }
+    Ok(())
+}
+
+/// The binary that belongs to these tests.
+fn baepo_binary() -> Result<std::path::PathBuf> {
+    let tests = std::env::current_exe()?;
+    let folder = tests
+        .parent()
+        .and_then(Path::parent)
+        .context("the tests are in target/release/deps")?;
+    let binary = folder.join("baepo");
+    ensure!(
+        binary.is_file(),
+        "{} is missing: cargo build --release --workspace",
+        binary.display()
+    );
+    Ok(binary)
+}

@@ -1,0 +1,255 @@
+//! The guests of `tests/guests`, wrapped as components, and what calls them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result};
+use baepo_core::digest::Digest;
+use baepo_core::hook::HookError;
+use baepo_core::release::Revision;
+use baepo_core::rollout::{Limits, OnNoEvidence, RoleFleets, View};
+use baepo_core::time::{Millis, Time};
+use baepo_core::weight::BasisPoints;
+use baepo_runtime::capability::grants::Grants;
+use baepo_runtime::capability::log::LogRecord;
+use baepo_runtime::plugin::{
+    CallContext, CallError, CallLimits, CallOutcome, HostOptions, LoadError, Plugin, PluginHost,
+    PluginSource,
+};
+use sha2::{Digest as _, Sha256};
+use wit_component::{ComponentEncoder, StringEncoding};
+use wit_parser::Resolve;
+
+/// Behind each guest: a memory, and an allocator that never frees.
+const BEHIND: &str = r#"
+(memory (export "memory") 1)
+(global $top (mut i32) (i32.const 1024))
+(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+  (local $at i32)
+  (local.set $at (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
+  (global.set $top (i32.add (local.get $at) (local.get 3)))
+  (if (i32.gt_u (global.get $top) (i32.const 50000)) (then (unreachable)))
+  (local.get $at))
+"#;
+
+/// Worlds beside those of `wit/`.
+const WORLDS: &str = r"
+package baepo:guests;
+world exiting-plugin {
+    import wasi:cli/exit@0.2.3;
+    include baepo:hooks/strategy-plugin@0.1.0;
+}
+world guessing-plugin {
+    import wasi:random/random@0.2.3;
+    import wasi:clocks/monotonic-clock@0.2.3;
+    include baepo:hooks/strategy-plugin@0.1.0;
+}
+world socket-plugin {
+    import wasi:sockets/instance-network@0.2.3;
+    include baepo:hooks/strategy-plugin@0.1.0;
+}
+world acme-plugin {
+    import acme:tools/magic@1.0.0;
+    include baepo:hooks/strategy-plugin@0.1.0;
+}
+world hookless-plugin {
+    export acme:tools/magic@1.0.0;
+}
+world peeking-plugin {
+    include baepo:hooks/build-plugin@0.1.0;
+    include baepo:hooks/strategy-plugin@0.1.0;
+}
+package acme:tools@1.0.0 { interface magic { wave: func(); } }
+package wasi:cli@0.2.3 { interface exit { exit: func(status: result); } }
+package wasi:random@0.2.3 { interface random { get-random-u64: func() -> u64; } }
+package wasi:clocks@0.2.3 { interface monotonic-clock { now: func() -> u64; } }
+package wasi:sockets@0.2.3 {
+    interface instance-network {
+        resource network;
+        instance-network: func() -> network;
+    }
+}
+";
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The text of a guest.
+pub(crate) fn text(name: &str) -> Result<String> {
+    let path = root().join(format!("tests/guests/{name}.wat"));
+    std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+/// A guest as a core module, without a component around it.
+pub(crate) fn core_module(name: &str) -> Result<Vec<u8>> {
+    let body = text(name)?;
+    wat::parse_str(format!("(module\n{body}\n{BEHIND})")).with_context(|| name.to_string())
+}
+
+/// A guest as a component of the world in its first line.
+pub(crate) fn component(name: &str) -> Result<Vec<u8>> {
+    component_for(name, "0.1.0")
+}
+
+/// The same, for a plugin interface of another version.
+pub(crate) fn component_for(name: &str, version: &str) -> Result<Vec<u8>> {
+    let body = text(name)?.replace("@0.1.0", &format!("@{version}"));
+    let world = body
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix(";; "))
+        .context("the first line names the world")?;
+    let mut module = wat::parse_str(format!("(module\n{body}\n{BEHIND})"))?;
+    let mut resolve = Resolve::new();
+    let hooks = resolve.push_str("hooks.wit", &hooks_wit(version)?)?;
+    let worlds = WORLDS.replace(
+        "hooks/strategy-plugin@0.1.0",
+        &format!("hooks/strategy-plugin@{version}"),
+    );
+    let worlds = worlds.replace(
+        "hooks/build-plugin@0.1.0",
+        &format!("hooks/build-plugin@{version}"),
+    );
+    let guests = resolve.push_str("guests.wit", &worlds)?;
+    let of = |package| resolve.select_world(&[package], Some(world));
+    let world = of(hooks).or_else(|_| of(guests))?;
+    wit_component::embed_component_metadata(
+        &mut module,
+        &resolve,
+        world,
+        StringEncoding::UTF8,
+        false,
+    )?;
+    ComponentEncoder::default()
+        .validate(true)
+        .module(&module)?
+        .encode()
+}
+
+/// All of `wit/` as one text.
+fn hooks_wit(version: &str) -> Result<String> {
+    let mut texts = Vec::new();
+    let mut head = String::new();
+    for entry in std::fs::read_dir(root().join("wit"))? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|extension| extension != "wit") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path)?;
+        match text.find("package baepo:hooks@0.1.0;") {
+            Some(at) => head = text[at..].replace("@0.1.0;", &format!("@{version};")),
+            None => texts.push(text),
+        }
+    }
+    Ok(format!("{head}\n{}", texts.join("\n")))
+}
+
+pub(crate) fn digest(bytes: &[u8]) -> Digest {
+    Digest::from_bytes(Sha256::digest(bytes).into())
+}
+
+pub(crate) fn host() -> Result<PluginHost> {
+    Ok(PluginHost::new(HostOptions::default())?)
+}
+
+pub(crate) async fn load_bytes(
+    host: &PluginHost,
+    bytes: &[u8],
+    grants: Grants,
+    limits: Option<CallLimits>,
+) -> Result<Plugin, LoadError> {
+    host.load(PluginSource {
+        name: "guest",
+        bytes,
+        digest: digest(bytes),
+        grants,
+        limits,
+    })
+    .await
+}
+
+/// A guest without grants and with the default limits.
+pub(crate) async fn load(host: &PluginHost, name: &str) -> Result<Plugin> {
+    load_with(host, name, Grants::default(), None).await
+}
+
+pub(crate) async fn load_with(
+    host: &PluginHost,
+    name: &str,
+    grants: Grants,
+    limits: Option<CallLimits>,
+) -> Result<Plugin> {
+    let bytes = component(name)?;
+    Ok(load_bytes(host, &bytes, grants, limits).await?)
+}
+
+pub(crate) fn grants(json: &str) -> Result<Grants> {
+    Ok(serde_json::from_str(json)?)
+}
+
+/// A first decision for three instances.
+pub(crate) fn view() -> View {
+    View {
+        config: "{}".into(),
+        instances: 3,
+        limits: Limits {
+            max_surge: 3,
+            max_unavailable: 0,
+            max_exposure_unjudged: BasisPoints::FULL,
+            max_exposure_unwatched: BasisPoints::FULL,
+            allow_downtime: false,
+            weight_granularity: BasisPoints::saturating(1),
+        },
+        on_no_evidence: OnNoEvidence::Hold,
+        memory: Vec::new(),
+        fleet: RoleFleets::default(),
+        weight: BasisPoints::ZERO,
+        elapsed: Millis(1234),
+        decisions: 0,
+        last: None,
+        judgement: None,
+        promote_full: false,
+    }
+}
+
+pub(crate) fn revision() -> Revision {
+    Revision {
+        commit: "0123456789abcdef0123456789abcdef01234567".into(),
+        ref_name: "refs/heads/main".into(),
+        summary: "Change something".into(),
+        committed_at: Time(1_795_443_306_000),
+    }
+}
+
+/// A context whose log can be read.
+pub(crate) fn logged() -> (CallContext, Arc<Mutex<Vec<LogRecord>>>) {
+    let lines: Arc<Mutex<Vec<LogRecord>>> = Arc::default();
+    let sink = Arc::clone(&lines);
+    let context = CallContext {
+        log: Arc::new(move |record| {
+            if let Ok(mut lines) = sink.lock() {
+                lines.push(record);
+            }
+        }),
+        ..CallContext::bare()
+    };
+    (context, lines)
+}
+
+/// The same in a checkout.
+pub(crate) fn logged_in(checkout: &Path) -> (CallContext, Arc<Mutex<Vec<LogRecord>>>) {
+    let (mut context, lines) = logged();
+    context.checkout = Some(checkout.into());
+    (context, lines)
+}
+
+/// What a guest that always fails says; the kind of failure before it.
+pub(crate) fn said<T>(outcome: &CallOutcome<T>) -> String {
+    match &outcome.result {
+        Ok(_) => "ok".into(),
+        Err(CallError::Plugin(HookError::Failed(text))) => format!("failed: {text}"),
+        Err(CallError::Plugin(HookError::Denied(text))) => format!("denied: {text}"),
+        Err(error) => format!("{error:?}"),
+    }
+}

@@ -1,0 +1,14 @@
+//! Integration tests.
+
+mod action;
+mod agent;
+mod architecture;
+mod docs;
+mod host;
+mod life;
+mod router;
+mod sample;
+mod service;
+mod sim;
+mod style;
+mod wit;

@@ -1,0 +1,5 @@
+//! The router with real services behind it and a client that checks every
+//! answer in front of it.
+
+mod protocol;
+mod under_load;

@@ -1,0 +1,292 @@
+//! What is simulated: one strategy, one fleet, one kind of trouble.
+
+use std::fmt;
+
+use baepo_core::digest::Digest;
+use baepo_core::release::{Release, Revision};
+use baepo_core::rollout::{
+    Begin, Command, Deadlines, Decision, Environment, Intent, Limits, OnNoEvidence, PinnedMonitor,
+    PinnedPlugin, Settings, View,
+};
+use baepo_core::time::{Millis, Time};
+use baepo_core::verdict::{Phase, Verdict};
+use baepo_core::weight::BasisPoints;
+
+use super::script;
+use super::world::World;
+
+pub(crate) const OLD: Digest = Digest::from_bytes([0xaa; 32]);
+pub(crate) const NEW: Digest = Digest::from_bytes([0xbb; 32]);
+pub(crate) const NEXT: Digest = Digest::from_bytes([0xcc; 32]);
+
+/// Who decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Direct,
+    Recreate,
+    BlueGreen,
+    Canary,
+    Rolling,
+    Hostile(u64),
+    /// A component of `plugins/dist`, and what it is given as `with:`.
+    Shipped(&'static str, &'static str),
+}
+
+/// How `direct` is told to stop the old release before it starts the new one.
+pub(crate) const RECREATE: &str = r#"{"mode": "recreate", "max-observe": "12s", "bake": "5s"}"#;
+
+impl Who {
+    pub(crate) fn name(self) -> String {
+        match self {
+            Who::Shipped(name, _) => name.into(),
+            Who::Hostile(seed) => format!("hostile {seed}"),
+            Who::BlueGreen => "blue-green".into(),
+            _ => format!("{self:?}").to_lowercase(),
+        }
+    }
+
+    pub(crate) const ALL: [Who; 5] = [
+        Who::Direct,
+        Who::Recreate,
+        Who::BlueGreen,
+        Who::Canary,
+        Who::Rolling,
+    ];
+
+    pub(crate) fn decide(self, view: &View) -> Result<Decision, String> {
+        Ok(match self {
+            Who::Direct => script::direct(view),
+            Who::Recreate => script::recreate(view),
+            Who::BlueGreen => script::blue_green(view),
+            Who::Canary => script::canary(view),
+            Who::Rolling => script::rolling(view),
+            Who::Hostile(seed) => script::hostile(seed, view),
+            Who::Shipped(name, _) => return Err(format!("{name} is not loaded")),
+        })
+    }
+}
+
+/// What is there when it begins, and what is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// OLD serves, NEW is wanted.
+    Serving,
+    /// Nothing serves, NEW is wanted.
+    Nothing,
+    /// OLD serves, NEW served before and is still warm, and is to come back.
+    Warm,
+    /// The same, and NEW has no instances.
+    Cold,
+}
+
+/// What monitors say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    Healthy,
+    FailingAt(u32),
+    Inconclusive,
+}
+
+impl Evidence {
+    pub(crate) fn verdict(self, weight: BasisPoints) -> Verdict {
+        match self {
+            Evidence::FailingAt(share) if weight.value() >= share => Verdict::Failing,
+            Evidence::Healthy | Evidence::FailingAt(_) => Verdict::Healthy,
+            Evidence::Inconclusive => Verdict::Inconclusive,
+        }
+    }
+}
+
+/// Something from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    Says(Command),
+    /// The job is cancelled; the machine starts anew after that.
+    Cancel,
+    /// Another run wants NEXT.
+    Supersede,
+    Dies(Digest),
+    AllDie(Digest),
+    Flaps(Digest),
+    Breaks(Digest),
+    Unreachable(Millis),
+}
+
+/// An event, so long after the k-th decision (from 1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Planned {
+    pub(crate) decision: u32,
+    pub(crate) after: Millis,
+    pub(crate) event: Event,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    pub(crate) who: Who,
+    pub(crate) n: u32,
+    pub(crate) start: Start,
+    pub(crate) evidence: Evidence,
+    pub(crate) policy: OnNoEvidence,
+    pub(crate) surge: u32,
+    pub(crate) unavailable: u32,
+    pub(crate) grain: u32,
+    pub(crate) unjudged: u32,
+    pub(crate) events: Vec<Planned>,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?}/n={}/{:?}/{:?}/{:?}",
+            self.who, self.n, self.start, self.evidence, self.policy
+        )?;
+        write!(f, "/surge={}/unavailable={}", self.surge, self.unavailable)?;
+        write!(f, "/grain={}/unjudged={}", self.grain, self.unjudged)?;
+        for planned in &self.events {
+            let Planned {
+                decision,
+                after,
+                event,
+            } = planned;
+            write!(f, "/{event:?}@{decision}+{}", after.0)?;
+        }
+        Ok(())
+    }
+}
+
+impl Case {
+    pub(crate) fn new(who: Who, n: u32) -> Case {
+        let surge = if who == Who::Rolling {
+            n.div_ceil(4)
+        } else {
+            n
+        };
+        Case {
+            who,
+            n,
+            start: Start::Serving,
+            evidence: Evidence::Healthy,
+            policy: OnNoEvidence::Hold,
+            surge,
+            unavailable: 0,
+            grain: 1,
+            unjudged: 10_000,
+            events: Vec::new(),
+        }
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Case)) -> Case {
+        change(&mut self);
+        self
+    }
+
+    pub(crate) fn event(self, decision: u32, after: u64, event: Event) -> Case {
+        let planned = Planned {
+            decision,
+            after: Millis(after),
+            event,
+        };
+        self.with(|case| case.events.push(planned))
+    }
+
+    /// Whether every instance lives and everybody answers.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.events.iter().all(|planned| {
+            matches!(
+                planned.event,
+                Event::Says(_) | Event::Cancel | Event::Supersede
+            )
+        })
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        let plugin = |name: &str| PinnedPlugin {
+            name: name.into(),
+            digest: Digest::from_bytes([1; 32]),
+            config: match self.who {
+                Who::Shipped(_, config) => config.into(),
+                _ => "{}".into(),
+            },
+        };
+        Settings {
+            environment: "sim".into(),
+            instances: self.n,
+            limits: Limits {
+                max_surge: self.surge,
+                max_unavailable: self.unavailable,
+                max_exposure_unjudged: BasisPoints::saturating(self.unjudged.into()),
+                max_exposure_unwatched: BasisPoints::saturating(500),
+                allow_downtime: matches!(self.who, Who::Recreate | Who::Shipped(_, RECREATE)),
+                weight_granularity: BasisPoints::saturating(self.grain.into()),
+            },
+            on_no_evidence: self.policy,
+            deadlines: Deadlines {
+                progress: Millis::from_secs(60),
+                hold: Millis::from_secs(90),
+                first_bake: Millis::from_secs(5),
+                ..Deadlines::default()
+            },
+            strategy: plugin(&self.who.name()),
+            monitors: vec![PinnedMonitor {
+                plugin: plugin("judge"),
+                phases: match self.evidence {
+                    Evidence::FailingAt(0) => vec![Phase::Preview, Phase::Ramp, Phase::Bake],
+                    _ => vec![Phase::Ramp, Phase::Bake],
+                },
+            }],
+        }
+    }
+
+    pub(crate) fn begin(&self, digest: Digest) -> Box<Begin> {
+        Box::new(Begin {
+            run: "run 1".into(),
+            candidate: release(digest),
+            settings: self.settings(),
+            retry: false,
+            pull_request: None,
+            heard: 0,
+        })
+    }
+
+    pub(crate) fn intent(&self) -> Intent {
+        match self.start {
+            Start::Serving | Start::Nothing => Intent::Deploy(self.begin(NEW)),
+            Start::Warm | Start::Cold => Intent::Rollback(self.begin(NEW)),
+        }
+    }
+
+    pub(crate) fn environment(&self) -> Environment {
+        let mut env = Environment::default();
+        if self.start != Start::Nothing {
+            env.stable = Some(release(OLD));
+        }
+        if let Start::Warm | Start::Cold = self.start {
+            env.served.push(release(NEW));
+        }
+        env
+    }
+
+    pub(crate) fn world(&self) -> World {
+        let world = World::new(BasisPoints::saturating(self.grain.into()));
+        match self.start {
+            Start::Nothing => world,
+            Start::Serving => world.with(OLD, self.n).serving(OLD),
+            Start::Warm => world.with(OLD, self.n).with(NEW, self.n).serving(OLD),
+            Start::Cold => world.with(OLD, self.n).with(NEW, 0).serving(OLD),
+        }
+    }
+}
+
+pub(crate) fn release(digest: Digest) -> Release {
+    Release {
+        digest,
+        revision: Revision {
+            commit: digest.hex().chars().take(40).collect(),
+            ref_name: "refs/heads/main".into(),
+            summary: "a change".into(),
+            committed_at: Time(0),
+        },
+        artifacts: Vec::new(),
+    }
+}

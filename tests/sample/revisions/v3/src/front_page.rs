@@ -1,0 +1,26 @@
+//! The front page: what a visitor sees, and which revision answered.
+
+use crate::cart;
+
+/// The name of this revision, also sent as `x-revision` with every answer.
+pub const REVISION: &str = "v3";
+
+/// The front page for the visitor number `visit`, as JSON.
+pub fn render(greeting: &str, visit: u64) -> String {
+    let suggestion = match cart::suggestion(visit) {
+        Some(name) => format!(r#""{name}""#),
+        None => "null".to_owned(),
+    };
+    format!(
+        concat!(
+            r#"{{"shop":"Morning Bakery","revision":"{revision}","greeting":"{greeting}","#,
+            r#""visit":{visit},"bread":["rye","spelt","sourdough"],"#,
+            r#""delivery":"tomorrow by eight","suggestion":{suggestion}}}"#,
+            "\n"
+        ),
+        revision = REVISION,
+        greeting = crate::routes::json_escape(greeting),
+        visit = visit,
+        suggestion = suggestion,
+    )
+}

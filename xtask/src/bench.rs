@@ -1,0 +1,51 @@
+//! `cargo xtask bench`: the benchmarks in `tests/bench`, which print ratios and gate nothing.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+
+/// Runs the named benchmarks, or all there are.
+///
+/// # Errors
+/// When a name is unknown or a benchmark cannot be started.
+pub(crate) fn run(names: &[String]) -> anyhow::Result<ExitCode> {
+    let known = known()?;
+    if let Some(name) = names.iter().find(|name| !known.contains(name)) {
+        bail!("no benchmark `{name}`; there are: {}", known.join(", "));
+    }
+    let chosen = if names.is_empty() { &known } else { names };
+    let mut all_well = true;
+    for name in chosen {
+        println!("── bench {name}");
+        let status = Command::new("cargo")
+            .args(["bench", "--package", "baepo-tests", "--bench", name])
+            .current_dir(super::root())
+            .status()
+            .context("cannot start cargo")?;
+        all_well &= status.success();
+    }
+    Ok(if all_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The names of the files in `tests/bench`, sorted.
+fn known() -> anyhow::Result<Vec<String>> {
+    let folder = super::root().join("tests/bench");
+    let mut names = Vec::new();
+    let entries =
+        std::fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            names.extend(
+                path.file_stem()
+                    .map(|stem| stem.to_string_lossy().into_owned()),
+            );
+        }
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,45 @@
+//! The repository's chores. `cargo xtask` lists them.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is how a chore speaks with people"
+)]
+
+mod bench;
+mod ci;
+mod plugins;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <chore>
+
+  ci [step…]          run all checks, or the named ones; --list names them
+  bench [name…]       run the benchmarks in tests/bench, or the named ones
+  plugins [--check]   build the first-party plugins into plugins/dist; with
+                      --check rebuild them elsewhere and compare";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["ci", ..] => ci::run(&arguments[1..]),
+        ["bench", ..] => bench::run(&arguments[1..]),
+        ["plugins"] => plugins::build().map(|()| ExitCode::SUCCESS),
+        ["plugins", "--check"] => plugins::check().map(|_| ExitCode::SUCCESS),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
