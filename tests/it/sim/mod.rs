@@ -274,7 +274,7 @@ fn the_checkers_notice_every_mutant() {
             let strategy = |view: &View| case.who.decide(view);
             let mut run = Run::new(case, &strategy);
             run.mutant = Some(mutant);
-            run.to_end().is_err()
+            run.finish().is_err()
         });
         assert!(noticed, "{mutant:?} gets past the checkers");
     }
