@@ -277,3 +277,51 @@ fn a_command_that_the_action_does_not_know_never_starts_baepo() -> Result<()> {
     ensure!(!job.text.contains("started by"), "{}", job.text);
     Ok(())
 }
+
+/// The main job, whole, as a user has it: the real binary builds, tests,
+/// releases and rolls out in a workflow.
+#[test]
+fn a_push_is_built_tested_and_rolled_out() -> Result<()> {
+    let Some(act) = act()? else { return Ok(()) };
+    let repository = Repository::new()?;
+    let shop = repository.path().join("shop");
+    fs::copy(crate::life::shop("v1"), shop.join("prebuilt"))?;
+    let reports = r#"<testsuite name="s"><testcase name="adds up" time="0.01"/></testsuite>"#;
+    fs::write(shop.join("tests.xml"), reports)?;
+    fs::create_dir_all(shop.join(".github"))?;
+    let port = crate::life::free_port();
+    fs::write(shop.join(".github/baepo.yml"), whole_job(port))?;
+    repository.git(&["add", "--force", "."])?;
+    repository.git(&["commit", "--quiet", "--message=Deploy it"])?;
+    let binary = crate::life::baepo().display().to_string();
+    let job = repository.push(&act, &[("TEST_BINARY", &binary)])?;
+    ensure!(job.succeeded, "{}", job.text);
+    let outcome = "outcome=<succeeded> reason-code=<promoted> result=<{\"format\":\"baepo-report-1\",\"headline\":\"Live in preview: ";
+    ensure!(
+        job.lines().iter().any(|line| line.starts_with(outcome)),
+        "{}",
+        job.text
+    );
+    for shown in ["✓ build", "✓ test", "1 passed", "✓ release", "live after"] {
+        ensure!(job.text.contains(shown), "no `{shown}` in\n{}", job.text);
+    }
+    Ok(())
+}
+
+/// An environment that lives no longer than its run, so that nothing is left.
+fn whole_job(port: u16) -> String {
+    format!(
+        "app: shop\n\
+         build: {{ run: cp prebuilt built, artifacts: [built] }}\n\
+         test:\n  \
+           - plugin: builtin:junit\n    \
+             with: {{ reports: [tests.xml] }}\n    \
+             allow: {{ read: [tests.xml] }}\n\
+         environments:\n  \
+           preview:\n    \
+             ephemeral: true\n    \
+             target: {{ local: {{ listen: \"127.0.0.1:{port}\", command: [built], instances: 2, health: /healthz }} }}\n    \
+             strategy: direct\n    \
+             first-bake: 1s\n"
+    )
+}

@@ -89,6 +89,7 @@ mod tests {
             outcome: Outcome::Waiting,
             cause: RunCause::Rollout(Cause::Person),
             reason: String::new(),
+            resume_at: None,
         };
         assert_eq!(Exit::of(&end, true).code(), 0);
         assert_eq!(Exit::of(&end, false).code(), 75);

@@ -8,6 +8,7 @@ use baepo_runtime::journal;
 use clap::Args;
 
 use crate::exit::Exit;
+use crate::output::Output;
 use crate::render::{headline, json, terminal};
 use crate::show::Show;
 
@@ -19,9 +20,9 @@ pub(crate) struct HistoryArgs {
     /// The folder of journals.
     #[arg(long, default_value = ".baepo/journal")]
     journal: PathBuf,
-    /// Print JSON, one document a line.
-    #[arg(long)]
-    json: bool,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
 }
 
 /// Show history.
@@ -35,7 +36,7 @@ pub(crate) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
         let records = journal::read(&path)?;
         let report =
             Report::of(&records).with_context(|| format!("{} has no beginning", path.display()))?;
-        if args.json {
+        if args.output.is_json() {
             crate::print(&json::line(&report)?);
             return Ok(Exit::Success);
         }
@@ -71,7 +72,7 @@ pub(crate) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
                 continue;
             }
         };
-        if args.json {
+        if args.output.is_json() {
             crate::print(&json::line(&report)?);
         } else {
             crate::print(&format!(

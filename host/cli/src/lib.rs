@@ -18,6 +18,7 @@ mod github;
 mod history;
 pub mod init;
 mod operate;
+pub mod output;
 mod plan;
 mod plugins;
 pub mod release;

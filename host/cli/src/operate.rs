@@ -15,6 +15,7 @@ use crate::agents::Where;
 use crate::config::{Config, Environment};
 use crate::error::one_line;
 use crate::exit::Exit;
+use crate::output::Output;
 use crate::plugins::Plugins;
 use crate::render::terminal::{Paint, bar};
 use crate::show::Show;
@@ -61,9 +62,9 @@ pub(crate) struct StatusArgs {
     /// Which environment; all where absent.
     #[command(flatten)]
     pub at: EnvironmentArgs,
-    /// Print one JSON document a line.
-    #[arg(long)]
-    pub json: bool,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 struct At {
@@ -235,6 +236,7 @@ async fn drive(at: &At, intent: Intent, show: &Show) -> anyhow::Result<Exit> {
         log: Arc::new(|_| {}),
         cancel: crate::run::cancelled_by_signals(),
         pause_on_cancel: false,
+        leave_at: None,
     };
     let name = at.environment.name.clone();
     let driven = drive
@@ -296,7 +298,7 @@ pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
             Ok::<_, String>((state, fleet))
         };
         match seen.await {
-            Ok((state, fleet)) if args.json => crate::print(
+            Ok((state, fleet)) if args.output.is_json() => crate::print(
                 &json!({
                     "format": "baepo-status-1",
                     "environment": environment.name,
@@ -311,6 +313,17 @@ pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
                 &fleet,
                 paint,
             )),
+            Err(reason) if args.output.is_json() => {
+                exit = Exit::Failed;
+                crate::print(
+                    &json!({
+                        "format": "baepo-status-1",
+                        "environment": environment.name,
+                        "error": reason,
+                    })
+                    .to_string(),
+                );
+            }
             Err(reason) => {
                 exit = Exit::Failed;
                 let name = &environment.name;

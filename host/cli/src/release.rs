@@ -6,6 +6,9 @@ use std::process::ExitCode;
 
 use baepo_runtime::release::{Change, Origin, Record, ReleaseError, ReleaseStore, diff};
 use clap::Subcommand;
+use serde_json::json;
+
+use crate::output::Output;
 
 /// Where releases are kept, relative to the checkout.
 pub const FOLDER: &str = ".baepo/releases";
@@ -15,6 +18,9 @@ pub const FOLDER: &str = ".baepo/releases";
 pub struct Args {
     #[command(subcommand)]
     action: Action,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    output: Output,
 }
 
 #[derive(Debug, Subcommand)]
@@ -41,7 +47,11 @@ enum Action {
 /// The store cannot be read, or `out` cannot be written.
 pub fn run(args: &Args, root: &Path, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let store = ReleaseStore::new(root.join(FOLDER));
-    match show(&args.action, &store, out) {
+    let result = match args.output {
+        Output::Text => show(&args.action, &store, out),
+        Output::Json => show_json(&args.action, &store, out),
+    };
+    match result {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => match error.downcast_ref::<ReleaseError>() {
             Some(wrong @ (ReleaseError::Unknown { .. } | ReleaseError::Ambiguous { .. })) => {
@@ -82,6 +92,45 @@ fn show(action: &Action, store: &ReleaseStore, out: &mut dyn Write) -> anyhow::R
             for change in &changes {
                 write!(out, "{}", change_text(change))?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// One document a line.
+fn show_json(action: &Action, store: &ReleaseStore, out: &mut dyn Write) -> anyhow::Result<()> {
+    const FORMAT: &str = "baepo-release-1";
+    match action {
+        Action::List => {
+            for record in store.list()? {
+                writeln!(out, "{}", json!({ "format": FORMAT, "release": record }))?;
+            }
+        }
+        Action::Show { release } => {
+            let record = store.open(store.find(release)?.digest)?.record;
+            writeln!(out, "{}", json!({ "format": FORMAT, "release": record }))?;
+        }
+        Action::Diff { before, after } => {
+            let (before, after) = (store.find(before)?, store.find(after)?);
+            let changes = diff(&before.manifest, &after.manifest);
+            let changes: Vec<serde_json::Value> = changes
+                .iter()
+                .map(|change| {
+                    json!({
+                        "kind": change.kind.to_string(),
+                        "name": change.name,
+                        "before": change.before,
+                        "after": change.after,
+                    })
+                })
+                .collect();
+            let document = json!({
+                "format": FORMAT,
+                "before": before.digest,
+                "after": after.digest,
+                "changes": changes,
+            });
+            writeln!(out, "{document}")?;
         }
     }
     Ok(())
@@ -200,8 +249,33 @@ mod tests {
 
     fn ask(root: &Path, action: Action) -> String {
         let mut out = Vec::new();
-        run(&Args { action }, root, &mut out).unwrap();
+        run(
+            &Args {
+                action,
+                output: Output::Text,
+            },
+            root,
+            &mut out,
+        )
+        .unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_release_for_programs_is_one_document_without_a_secret() {
+        let root = tempfile::tempdir().unwrap();
+        let release = keep(root.path(), "code", "fast");
+        let mut out = Vec::new();
+        let args = Args {
+            action: Action::Show { release },
+            output: Output::Json,
+        };
+        run(&args, root.path(), &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(document["format"], "baepo-release-1");
+        assert_eq!(document["release"]["manifest"]["env"]["MODE"], "fast");
+        assert!(!text.contains("hidden"), "{text}");
     }
 
     #[test]

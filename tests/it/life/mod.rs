@@ -3,6 +3,7 @@
 mod bad_input;
 mod demo;
 mod kill;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -204,7 +205,7 @@ impl Checkout {
     }
 
     fn try_status(&self) -> Option<Value> {
-        let output = self.run(&["status", "--json", "--config", "good.yml"]);
+        let output = self.run(&["status", "--output", "json", "--config", "good.yml"]);
         let text = String::from_utf8(output.stdout).unwrap();
         serde_json::from_str(text.lines().next()?).ok()
     }

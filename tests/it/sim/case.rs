@@ -102,7 +102,13 @@ impl Evidence {
 pub(crate) enum Event {
     Says(Command),
     /// The job is cancelled; the machine starts anew after that.
-    Cancel,
+    Cancel {
+        pause: bool,
+    },
+    /// The run may wait no longer; another goes on after a while.
+    Leave {
+        watched: bool,
+    },
     /// Another run wants NEXT.
     Supersede,
     Dies(Digest),
@@ -195,7 +201,7 @@ impl Case {
         self.events.iter().all(|planned| {
             matches!(
                 planned.event,
-                Event::Says(_) | Event::Cancel | Event::Supersede
+                Event::Says(_) | Event::Cancel { .. } | Event::Leave { .. } | Event::Supersede
             )
         })
     }

@@ -126,6 +126,7 @@ fn simulate_case(
                 tally.violations.push(format!("BAEPO_SIM='{name}': {why}"));
                 return tally;
             }
+            Ok(Stop::Resumed(_)) => {}
             Ok(Stop::Done(_)) => break run.outcome(),
             Ok(Stop::Recorded) => {
                 let record = run.journal.len();

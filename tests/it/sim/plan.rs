@@ -95,14 +95,17 @@ pub(super) const EVERY_START: [(Who, Start); 7] = [
     (Who::Canary, Start::Cold),
 ];
 
-pub(super) const PEOPLE: [Event; 8] = [
+pub(super) const PEOPLE: [Event; 11] = [
     Event::Says(Command::Abort),
     Event::Says(Command::Pause),
     Event::Says(Command::Promote),
     Event::Says(Command::PromoteFull),
     Event::Says(Command::Superseded),
     Event::Says(Command::Resume),
-    Event::Cancel,
+    Event::Cancel { pause: false },
+    Event::Cancel { pause: true },
+    Event::Leave { watched: false },
+    Event::Leave { watched: true },
     Event::Supersede,
 ];
 
@@ -140,7 +143,7 @@ pub(super) fn seeded(seed: u64) -> Case {
     case.unavailable = dice.roll(2) as u32;
     for _ in 0..1 + dice.roll(4) {
         let event = match dice.roll(2) {
-            0 => PEOPLE[dice.roll(8) as usize],
+            0 => PEOPLE[dice.roll(11) as usize],
             _ => WEATHER[dice.roll(10) as usize],
         };
         case = case.event(1 + dice.roll(12) as u32, dice.roll(9_000), event);

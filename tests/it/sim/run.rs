@@ -2,8 +2,8 @@
 
 use baepo_core::fleet::{Fleet, Route};
 use baepo_core::rollout::{
-    Answer, Call, CallError, CallId, Counted, Done, Entry, Environment, Input, Intent, Machine,
-    Observation, Operation, Outcome, Output, Record, Signal, Step,
+    Answer, Call, CallError, CallId, Cause, Counted, Done, Entry, Environment, Input, Intent,
+    Machine, Observation, Operation, Outcome, Output, Record, Signal, Step,
 };
 use baepo_core::telemetry::Telemetry;
 use baepo_core::time::{Millis, Time};
@@ -126,10 +126,14 @@ pub(crate) struct Run<'a> {
     /// Whether saved states are read back each time.
     pub(crate) reread: bool,
     pub(crate) mutant: Option<Mutant>,
+    /// Whether somebody watches when the run leaves.
+    watched: bool,
 }
 
 pub(crate) enum Stop {
     Done(Done),
+    /// The run ended so, and another has taken the rollout up.
+    Resumed(Done),
     /// A record was handed out; the run may be cloned here to crash it.
     Recorded,
 }
@@ -158,6 +162,7 @@ impl<'a> Run<'a> {
             fresh: true,
             reread: false,
             mutant: None,
+            watched: false,
         }
     }
 
@@ -220,8 +225,8 @@ impl<'a> Run<'a> {
                 Output::Call { id, call } => self.call(id, call)?,
                 Output::Done(done) => {
                     if self.is_to_go_on(&done) {
-                        self.crash(Millis(1_000))?;
-                        continue;
+                        self.crash(self.absence(&done)?)?;
+                        return Ok(Stop::Resumed(done));
                     }
                     self.end()?;
                     return Ok(Stop::Done(done));
@@ -234,6 +239,26 @@ impl<'a> Run<'a> {
     fn is_to_go_on(&mut self, done: &Done) -> bool {
         let left = self.durable.active().is_some() && done.outcome != Outcome::Stuck;
         left && self.transitions < MOST_OUTPUTS as u64
+    }
+
+    /// How long nobody is there until the next run. One that waits comes when
+    /// it said there is something to do, and must not leave too much of the
+    /// traffic unwatched.
+    fn absence(&self, done: &Done) -> Result<Millis, String> {
+        if done.outcome != Outcome::Waiting {
+            return Ok(Millis(1_000));
+        }
+        let candidate = self.durable.active().map_or(NEW, |r| r.candidate());
+        let weight = self.world.fleet(self.now).route.weight(candidate);
+        let limit = self.case.settings().limits.max_exposure_unwatched;
+        if weight > limit && !self.watched {
+            return Err(format!("it left {weight} unwatched"));
+        }
+        match (done.cause, done.resume_at) {
+            (Cause::MaxWait, None) => Err("it waits and does not say how long".into()),
+            (_, Some(at)) => Ok(at.since(self.now).max(Millis(1))),
+            (_, None) => Ok(Millis(1_000)),
+        }
     }
 
     fn count_at_once(&mut self) -> Result<(), String> {
@@ -414,9 +439,20 @@ impl<'a> Run<'a> {
                 self.machine.handle_input(self.now, Input::Signal(signal));
                 return Ok(true);
             }
-            Event::Cancel => {
+            Event::Cancel { pause } => {
+                self.machine.handle_input(
+                    self.now,
+                    Input::Cancel {
+                        pause,
+                        watched: false,
+                    },
+                );
+                return Ok(true);
+            }
+            Event::Leave { watched } => {
+                self.watched = watched;
                 self.machine
-                    .handle_input(self.now, Input::Cancel { pause: false });
+                    .handle_input(self.now, Input::Leave { watched });
                 return Ok(true);
             }
             Event::Supersede => {

@@ -105,7 +105,9 @@ fn parse_event(text: &str) -> Result<Event> {
         "ann says resume" => Event::Says(Command::Resume),
         "ann says promote" => Event::Says(Command::Promote),
         "ann says promote --full" => Event::Says(Command::PromoteFull),
-        "the job is cancelled" => Event::Cancel,
+        "the job is cancelled" => Event::Cancel { pause: false },
+        "the run may wait no longer" => Event::Leave { watched: false },
+        "the run may wait no longer, and the agent watches" => Event::Leave { watched: true },
         "a newer release is wanted" => Event::Supersede,
         "an instance of new dies" => Event::Dies(NEW),
         "an instance of old dies" => Event::Dies(OLD),
@@ -181,6 +183,11 @@ fn transcript(script: &Script) -> Result<String> {
     loop {
         match run.step().map_err(anyhow::Error::msg)? {
             Stop::Recorded => {}
+            Stop::Resumed(done) => {
+                let (outcome, reason) = (done.outcome, done.reason);
+                writeln!(text, "= {outcome}: {reason}; another run goes on")?;
+                continue;
+            }
             Stop::Done(done) => {
                 writeln!(text, "= {}, {}: {}", done.outcome, done.cause, done.reason)?;
                 return Ok(named(&text));

@@ -149,7 +149,14 @@ fn apt_install(packages: &[&str]) {
     if !succeeds("apt-get", &["--version"]) {
         return;
     }
-    let install = ["install", "--yes", "--no-install-recommends"];
+    // Another installer may be at work: it is waited for.
+    let install = [
+        "-o",
+        "DPkg::Lock::Timeout=120",
+        "install",
+        "--yes",
+        "--no-install-recommends",
+    ];
     let install: Vec<&str> = install.iter().chain(packages).copied().collect();
     if !as_root("apt-get", &install) {
         // The package lists may be old or absent, as in a fresh container.

@@ -17,7 +17,7 @@ use anyhow::{Context, bail};
 use baepo_core::report::{Report, RolloutReport};
 use baepo_core::rollout::Outcome;
 use baepo_runtime::load::{Exchange, Load, LoadOptions, LoadStats};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,7 @@ use sample::{REVISIONS, Sample};
 use crate::agents::{self, AgentProcess};
 use crate::exit::Exit;
 use crate::github::event::Trigger;
+use crate::output::Output;
 use crate::plugins::Plugins;
 use crate::render::{grouped, markdown, terminal::Paint};
 use crate::run::{Run, RunOptions};
@@ -46,20 +47,11 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_enum, default_value = "canary")]
     strategy: StrategyName,
     /// What to print on standard output at the end.
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_enum, default_value_t)]
     output: Output,
     /// Where reports and journals are left.
     #[arg(long, default_value = ".baepo/demo")]
     keep: PathBuf,
-}
-
-/// What to print at the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people.
-    Text,
-    /// One document on one line.
-    Json,
 }
 
 /// What is printed with `--output json`.
@@ -95,7 +87,7 @@ struct RolloutDocument {
 /// # Errors
 /// If it cannot be set up: `cargo` is missing, a folder cannot be written.
 pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<Exit> {
-    let show = Show::new(args.output == Output::Json);
+    let show = Show::new(args.output.is_json());
     if let Err(error) = Command::new("cargo").arg("--version").output() {
         show.line(&format!(
             "error: the demonstration builds a small service with `cargo`, which could not be started: {error}\n  help: install Rust from https://rustup.rs and try again"
@@ -111,7 +103,7 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<Exit> {
     demo.agent.stop().await;
     let document = result?;
     let paint = show.paint();
-    if args.output == Output::Json {
+    if args.output.is_json() {
         crate::print(&serde_json::to_string(&document)?);
     } else {
         demo.epilogue(&document, paint);
@@ -207,6 +199,8 @@ impl<'a> Demo<'a> {
             trigger: Trigger::command_line(),
             environments: Vec::new(),
             retry: false,
+            resume: false,
+            max_wait: None,
             agents: agents::Where::Folder(self.folder.join("agent")),
             cancel: CancellationToken::new(),
         };

@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode};
 use serde::Serialize;
 
 use crate::config::{self, Config, ConfigError, PluginUse, Variable};
+use crate::output::Output;
 
 mod port;
 
@@ -21,6 +22,9 @@ pub struct Args {
     /// The configuration file, relative to the checkout.
     #[arg(long)]
     pub config: Option<PathBuf>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 /// How a check ended.
@@ -125,22 +129,26 @@ impl Surroundings {
 pub fn run(args: &Args, root: &Path, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let surroundings = Surroundings::of_process();
     let (checks, mistakes) = examine(args, root, &surroundings);
+    let is_wrong = |check: &&Check| check.state == State::Wrong;
+    let wrong = checks.iter().filter(is_wrong).count();
+    let exit = ExitCode::from(if wrong == 0 { 0 } else { 2 });
+    if args.output.is_json() {
+        let document = serde_json::json!({ "format": "baepo-doctor-1", "checks": checks });
+        writeln!(out, "{document}")?;
+        return Ok(exit);
+    }
     for check in &checks {
         writeln!(out, "{check}")?;
     }
     if let Some(ConfigError::Findings(findings)) = &mistakes {
         writeln!(out, "\n{findings}")?;
     }
-    let wrong = checks
-        .iter()
-        .filter(|check| check.state == State::Wrong)
-        .count();
     match wrong {
         0 => writeln!(out, "\nall is well; next: baepo plan")?,
         1 => writeln!(out, "\n1 thing to put right")?,
         n => writeln!(out, "\n{n} things to put right")?,
     }
-    Ok(ExitCode::from(if wrong == 0 { 0 } else { 2 }))
+    Ok(exit)
 }
 
 /// All checks, and the mistakes of the configuration where it has any.

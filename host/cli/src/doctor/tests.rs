@@ -25,7 +25,15 @@ fn examine_with(config: &str, variables: &[(&str, &str)]) -> Vec<Check> {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
     };
-    examine(&Args { config: None }, folder.path(), &surroundings).0
+    examine(
+        &Args {
+            config: None,
+            output: Output::Text,
+        },
+        folder.path(),
+        &surroundings,
+    )
+    .0
 }
 
 fn line(checks: &[Check], about: &str) -> String {
@@ -110,7 +118,15 @@ fn in_actions_secrets_and_variables_must_be_there() {
 fn the_mistakes_of_the_configuration_are_shown_and_the_exit_code_is_2() {
     let folder = checkout("app: shop\nenvironment: {}\n");
     let mut out = Vec::new();
-    let code = run(&Args { config: None }, folder.path(), &mut out).unwrap();
+    let code = run(
+        &Args {
+            config: None,
+            output: Output::Text,
+        },
+        folder.path(),
+        &mut out,
+    )
+    .unwrap();
     let out = String::from_utf8(out).unwrap();
     assert!(out.contains("did you mean `environments`?"), "{out}");
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(2)));
@@ -120,7 +136,10 @@ fn the_mistakes_of_the_configuration_are_shown_and_the_exit_code_is_2() {
 fn a_checkout_without_a_configuration_is_sent_to_init() {
     let folder = tempfile::tempdir().unwrap();
     let (checks, _) = examine(
-        &Args { config: None },
+        &Args {
+            config: None,
+            output: Output::Text,
+        },
         folder.path(),
         &Surroundings::default(),
     );

@@ -25,6 +25,7 @@ use clap::Args;
 use crate::agents::Where;
 use crate::config::{Config, Environment, Finding};
 use crate::exit::Exit;
+use crate::output::Output;
 use crate::plugins::{EnvironmentPlugins, Plugins};
 
 /// How long an instance takes to become ready, and to drain, in a model.
@@ -42,9 +43,9 @@ pub(crate) struct PlanArgs {
     /// Only this environment.
     #[arg(long)]
     environment: Option<String>,
-    /// Print one JSON document.
-    #[arg(long)]
-    json: bool,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
 }
 
 impl PlanArgs {
@@ -53,7 +54,7 @@ impl PlanArgs {
         PlanArgs {
             config,
             environment: None,
-            json: false,
+            output: Output::Text,
         }
     }
 }
@@ -102,7 +103,7 @@ pub(crate) async fn plan(args: PlanArgs) -> anyhow::Result<Exit> {
         };
         let serves = serving(&config, environment).await;
         match forecast(&config, environment, loaded, &revision, serves.as_ref()).await {
-            Ok(plan) if args.json => crate::print(&table::json(environment, &plan)),
+            Ok(plan) if args.output.is_json() => crate::print(&table::json(environment, &plan)),
             Ok(plan) => {
                 crate::print(&table::text(environment, &plan, &revision, serves.as_ref()));
             }

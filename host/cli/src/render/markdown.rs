@@ -142,7 +142,7 @@ fn flow(report: &Report) -> String {
             Some(StageResult::Passed) => "ok",
             Some(StageResult::Failed) => "bad",
             Some(StageResult::Skipped) => "todo",
-            None => "run",
+            Some(StageResult::Waiting) | None => "run",
         };
         let title: String = stage
             .stage
@@ -291,6 +291,7 @@ fn stages(report: &Report) -> String {
         let result = match stage.result {
             Some(StageResult::Passed) => "✅ passed",
             Some(StageResult::Failed) => "❌ failed",
+            Some(StageResult::Waiting) => "🟡 waiting",
             Some(StageResult::Skipped) => "⚪ skipped",
             None => "🟡 running",
         };

@@ -52,6 +52,7 @@ pub fn stage_line(stage: &StageReport, paint: Paint) -> String {
     let (mark, text) = match stage.result {
         Some(StageResult::Passed) => (paint.good("✓"), output_of(stage)),
         Some(StageResult::Failed) => (paint.bad("✗"), failure_of(stage)),
+        Some(StageResult::Waiting) => (paint.busy("●"), output_of(stage)),
         Some(StageResult::Skipped) => (paint.dim("-"), "skipped".into()),
         None => (paint.busy("●"), String::new()),
     };

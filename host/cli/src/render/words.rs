@@ -144,7 +144,16 @@ pub fn next_step(report: &Report) -> String {
             "A person must look: `baepo status` shows the fleet, `baepo abort` tries the way back again.".into()
         }
         Some(Outcome::Failed) => "Fix it and push.".into(),
-        Some(Outcome::Waiting) => "It goes on with the next run.".into(),
+        Some(Outcome::Waiting) if holding => {
+            "It waits for you: `baepo promote`, `baepo resume` or `baepo abort`.".into()
+        }
+        Some(Outcome::Waiting) => match report.ended.as_ref().and_then(|end| end.resume_at) {
+            Some(at) => format!(
+                "Nothing to do: the next run after {} UTC goes on with it.",
+                at.clock()
+            ),
+            None => "Nothing to do: the next run goes on with it.".into(),
+        },
         Some(Outcome::Refused) => "Nothing was changed.".into(),
         Some(Outcome::Cancelled) => "The next run brings it back wholly, if it is not back yet.".into(),
         None if holding => "It waits for you: `baepo promote`, `baepo resume` or `baepo abort`.".into(),
@@ -202,8 +211,8 @@ pub(super) fn output_of(stage: &StageReport) -> String {
         }
         Some(StageOutput::Release { release }) => {
             format!(
-                "{} files, sha256:{}",
-                release.artifacts.len(),
+                "{}, sha256:{}",
+                counted(release.artifacts.len(), "file"),
                 release.digest.short()
             )
         }
@@ -212,6 +221,12 @@ pub(super) fn output_of(stage: &StageReport) -> String {
         }
         None => String::new(),
     }
+}
+
+/// `1 file`, `2 files`.
+fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 /// The plugin or name that a stage line shows.

@@ -1,17 +1,20 @@
 //! The command line of `baepo run`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use baepo_core::report::Report;
 use baepo_core::verdict::Level;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::{Run, RunOptions};
 use crate::agents::Where;
+use crate::config::unit::parse_duration;
 use crate::exit::Exit;
 use crate::github::event::{Reach, Trigger};
-use crate::github::output;
+use crate::github::output as outputs;
+use crate::output::Output;
 use crate::plugins::Plugins;
 use crate::render::{headline, json, markdown};
 use crate::show::Show;
@@ -31,18 +34,23 @@ pub(crate) struct RunArgs {
     /// Try a release again that was rolled back before.
     #[arg(long)]
     pub retry: bool,
-    /// What to print on standard output at the end.
-    #[arg(long, value_enum, default_value = "text")]
+    /// Build nothing: only bring on what is on its way, and do what is due.
+    /// For a timer; what `schedule` does in a workflow.
+    #[arg(long, conflicts_with = "retry")]
+    pub resume: bool,
+    /// End as waiting after so long, where there is nothing to do but wait, for
+    /// example `5m`; a later run goes on. Above `max-exposure-unwatched` it
+    /// stays.
+    #[arg(long, value_name = "DURATION", value_parser = max_wait)]
+    pub max_wait: Option<Duration>,
+    /// What to print on standard output at the end: nothing beside what is told
+    /// on standard error, or the report on one line.
+    #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }
 
-/// What to print on standard output at the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// Nothing; people read standard error.
-    Text,
-    /// The report as one JSON document on one line.
-    Json,
+fn max_wait(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map(|time| time.to_duration())
 }
 
 /// Run.
@@ -50,7 +58,7 @@ pub(crate) enum Output {
 /// # Errors
 /// If something is missing that is not the user's to configure.
 pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
-    let show = Show::new(args.output == Output::Json);
+    let show = Show::new(args.output.is_json());
     let root = crate::root()?;
     let config = match crate::config::load(&root, args.config.as_deref()) {
         Ok(config) => config,
@@ -76,6 +84,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     if let (true, Some(name)) = (environments.is_empty(), &trigger.environment) {
         environments.push(name.clone());
     }
+    let is_timer = trigger.reach == Reach::Resume;
     let options = RunOptions {
         journal: root.join(".baepo/journal"),
         run: run_name(),
@@ -83,6 +92,8 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         trigger,
         environments,
         retry: args.retry,
+        resume: args.resume || is_timer,
+        max_wait: args.max_wait,
         agents: Where::Home,
         cancel: cancelled_by_signals(),
         root,
@@ -99,7 +110,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     let journal = run.journal().to_owned();
     let report = run.run().await?;
     hand_out(&report, &journal, &show);
-    if args.output == Output::Json {
+    if args.output.is_json() {
         crate::print(&json::line(&report)?);
     }
     let in_actions = std::env::var_os("GITHUB_ACTIONS").is_some();
@@ -171,7 +182,7 @@ pub(crate) fn cancelled_by_signals() -> CancellationToken {
 fn hand_out(report: &Report, journal: &Path, show: &Show) {
     let file = |name| std::env::var_os(name).map(PathBuf::from);
     let mut troubles = Vec::new();
-    if let Some(outputs) = file("GITHUB_OUTPUT") {
+    if let Some(handed) = file("GITHUB_OUTPUT") {
         let cause = report
             .ended
             .as_ref()
@@ -193,11 +204,11 @@ fn hand_out(report: &Report, journal: &Path, show: &Show) {
             ("report-path", &journal.display().to_string()),
         ];
         for (name, value) in values {
-            troubles.extend(output::set(&outputs, name, value).err());
+            troubles.extend(outputs::set(&handed, name, value).err());
         }
     }
     if let Some(summary) = file("GITHUB_STEP_SUMMARY") {
-        troubles.extend(output::append(&summary, &markdown::summary(report)).err());
+        troubles.extend(outputs::append(&summary, &markdown::summary(report)).err());
     }
     if let Some(error) = troubles.first() {
         show.line(

@@ -8,6 +8,7 @@ mod stages;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use baepo_core::hook::BuiltFile;
 use baepo_core::pipeline::{
@@ -22,7 +23,7 @@ pub(crate) use command::{RunArgs, cancelled_by_signals, run};
 use journaled::Journaled;
 
 use crate::agents;
-use crate::config::Event;
+use crate::config::{Environment, Event};
 use crate::github::event::{Reach, Trigger};
 use crate::plugins::Plugins;
 use crate::show::Show;
@@ -43,6 +44,11 @@ pub(crate) struct RunOptions {
     pub environments: Vec<String>,
     /// Try a release again that was rolled back before.
     pub retry: bool,
+    /// Only bring on what is on its way.
+    pub resume: bool,
+    /// How long the run may last before it ends as waiting where it only
+    /// waits; absent for as long as it takes.
+    pub max_wait: Option<Duration>,
     /// Where the agents of environments are.
     pub agents: agents::Where,
     /// Cancelled when the job is.
@@ -55,6 +61,7 @@ pub(crate) struct Run<'a> {
     plugins: &'a Plugins,
     show: &'a Show,
     record: Journaled<'a>,
+    began: tokio::time::Instant,
     built: Vec<BuiltFile>,
     releases: BTreeMap<String, Prepared>,
 }
@@ -82,6 +89,7 @@ impl<'a> Run<'a> {
             plugins,
             show,
             record,
+            began: tokio::time::Instant::now(),
             built: Vec::new(),
             releases: BTreeMap::new(),
         })
@@ -105,16 +113,18 @@ impl<'a> Run<'a> {
                     outcome,
                     cause,
                     reason,
+                    resume_at,
                 } => {
                     self.record.record(RunEntry::Ended {
                         outcome,
                         cause,
                         reason,
+                        resume_at,
                     });
                     return Ok(self.record.report().clone());
                 }
                 NextStage::Skip(stage) => {
-                    let reason = "something it needs failed".into();
+                    let reason = "something it needs has not passed".into();
                     let output = StageOutput::Nothing { reason };
                     (stage, (StageResult::Skipped, output, Vec::new()))
                 }
@@ -142,17 +152,11 @@ impl<'a> Run<'a> {
         let config = &self.plugins.config;
         let build: Vec<String> = config.build.iter().map(|used| used.name.clone()).collect();
         let test: Vec<String> = config.test.iter().map(|used| used.name.clone()).collect();
-        let environments = config.environments.iter().filter(|environment| {
-            let chosen = &self.options.environments;
-            if !chosen.is_empty() {
-                return chosen.contains(&environment.name);
-            }
-            match self.options.trigger.reach {
-                Reach::Deploy => true,
-                Reach::Preview => environment.on.contains(&Event::PullRequest),
-                Reach::Resume | Reach::Plan => false,
-            }
-        });
+        let environments = config.environments.iter().filter(|e| self.is_chosen(e));
+        if self.options.resume {
+            let names: Vec<String> = environments.map(|e| e.name.clone()).collect();
+            return Pipeline::resuming(&names);
+        }
         let orders = environments.map(|environment| EnvironmentOrder {
             name: environment.name.clone(),
             needs: environment.needs.clone(),
@@ -160,11 +164,32 @@ impl<'a> Run<'a> {
         Pipeline::new(&build, &test, orders.collect())
     }
 
+    /// Whether this run makes a release for an environment: for each that it
+    /// rolls out to, and in a preview for all, to show that it can be made.
+    fn is_released(&self, environment: &Environment) -> bool {
+        let chosen = &self.options.environments;
+        chosen.is_empty() || chosen.contains(&environment.name)
+    }
+
+    /// Whether this run rolls out to an environment.
+    fn is_chosen(&self, environment: &Environment) -> bool {
+        let chosen = &self.options.environments;
+        if !chosen.is_empty() {
+            return chosen.contains(&environment.name);
+        }
+        match self.options.trigger.reach {
+            Reach::Deploy | Reach::Resume => true,
+            Reach::Preview => environment.on.contains(&Event::PullRequest),
+            Reach::Plan => false,
+        }
+    }
+
     async fn stage(&mut self, stage: &Stage) -> stages::Ended {
         match stage {
             Stage::Build(name) => self.build(stage, name).await,
             Stage::Test(name) => self.test(stage, name).await,
             Stage::Release => self.release(stage),
+            Stage::Rollout(name) if self.options.resume => self.resume(stage, name).await,
             Stage::Rollout(name) => self.roll_out(stage, name).await,
         }
     }

@@ -86,9 +86,7 @@ fn variables(environment: &Environment) -> Result<Variables, String> {
                 plain.insert(name.clone(), value.clone());
             }
             Variable::Secret(secret) => {
-                // GitHub hands an unset secret over as an empty variable.
-                let value = std::env::var(secret).ok().filter(|value| !value.is_empty());
-                let Some(value) = value else {
+                let Some(value) = secret_value(secret) else {
                     return Err(format!(
                         "secret `{secret}` of environment `{}` has no value; set the variable {secret} for this run",
                         environment.name
@@ -99,4 +97,20 @@ fn variables(environment: &Environment) -> Result<Variables, String> {
         }
     }
     Ok((plain, secrets))
+}
+
+/// The first secret of an environment that has no value in this process.
+pub(super) fn missing_secret(environment: &Environment) -> Option<&str> {
+    environment
+        .env
+        .values()
+        .find_map(|variable| match variable {
+            Variable::Secret(secret) if secret_value(secret).is_none() => Some(secret.as_str()),
+            Variable::Secret(_) | Variable::Literal(_) => None,
+        })
+}
+
+/// GitHub hands an unset secret over as an empty variable.
+fn secret_value(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

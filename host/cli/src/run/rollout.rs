@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baepo_core::pipeline::{RunEntry, Stage, StageOutput, StageResult};
 use baepo_core::release::Release;
 use baepo_core::rollout::{Begin, Cause, Deadlines, Done, Intent, Outcome, Settings};
-use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError};
+use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError, now};
 use baepo_runtime::target::{Target, TargetError};
 
 use super::Run;
@@ -26,7 +26,7 @@ impl Run<'_> {
             Ok(reached) => reached,
             Err(reason) => return ended(target_failed(reason)),
         };
-        let done = self.drive(stage, environment, target).await;
+        let done = self.deploy(stage, environment, target).await;
         if let Some(rollout) = self.record.rollout(name) {
             self.show.rollout_ended(rollout);
         }
@@ -34,6 +34,47 @@ impl Run<'_> {
             agent.stop().await;
         }
         ended(done)
+    }
+
+    /// Bring on what is on its way in an environment, and do what is due.
+    pub(super) async fn resume(&mut self, stage: &Stage, name: &str) -> Ended {
+        let plugins = self.plugins;
+        let Some(environment) = plugins.config.environment(name) else {
+            return failed(format!("there is no environment `{name}`"));
+        };
+        let nothing = |reason: &str| {
+            let reason = reason.into();
+            (
+                StageResult::Passed,
+                StageOutput::Nothing { reason },
+                Vec::new(),
+            )
+        };
+        if environment.ephemeral {
+            return nothing("nothing outlives its run here");
+        }
+        let (target, _) = match self.reach(environment).await {
+            Ok(reached) => reached,
+            Err(reason) => return ended(target_failed(reason)),
+        };
+        let state = match baepo_runtime::driver::load(&*target).await {
+            Ok((_, state)) => state.environment,
+            Err(error) => return ended(target_failed(one_line(&error))),
+        };
+        let is_active = state.active().is_some();
+        if !is_active && state.due.iter().all(|due| due.at > now()) {
+            return nothing("nothing is on its way, and nothing is due");
+        }
+        self.show
+            .stage_began(stage, environment.strategy.name.as_str());
+        let done = self.drive(stage, environment, target, Intent::Resume).await;
+        if is_active && let Some(rollout) = self.record.rollout(name) {
+            self.show.rollout_ended(rollout);
+        }
+        match is_active {
+            true => ended(done),
+            false => nothing("what was due is done"),
+        }
     }
 
     /// The agent of an environment; one that lives only for this run is
@@ -61,7 +102,7 @@ impl Run<'_> {
         }
     }
 
-    async fn drive(
+    async fn deploy(
         &mut self,
         stage: &Stage,
         environment: &Environment,
@@ -105,6 +146,21 @@ impl Run<'_> {
         if let Some(done) = self.refuse_outdated(&begin, &*target).await {
             return done;
         }
+        let intent = Intent::Deploy(Box::new(begin));
+        self.drive(stage, environment, target, intent).await
+    }
+
+    async fn drive(
+        &mut self,
+        stage: &Stage,
+        environment: &Environment,
+        target: Arc<dyn Target>,
+        intent: Intent,
+    ) -> Done {
+        let all = self.plugins;
+        let Some(plugins) = all.environment(&environment.name) else {
+            return target_failed("its plugins are not loaded".into());
+        };
         let deciders = Deciders {
             strategy: Some(plugins.strategy.plugin.clone()),
             monitors: plugins
@@ -113,15 +169,14 @@ impl Run<'_> {
                 .map(|m| (m.used.name.clone(), m.plugin.clone()))
                 .collect(),
         };
-        let ours = prepared.staging.clone();
-        let stagings = move |release: &Release| {
-            if release.digest == ours.release.digest {
-                return Ok(ours.clone());
-            }
-            Err(format!(
+        let ours = self.releases.get(&environment.name);
+        let ours = ours.map(|prepared| prepared.staging.clone());
+        let stagings = move |release: &Release| match &ours {
+            Some(ours) if release.digest == ours.release.digest => Ok(ours.clone()),
+            Some(_) | None => Err(format!(
                 "{} is not in this checkout any more",
                 release.revision.short()
-            ))
+            )),
         };
         let drive = Drive {
             target,
@@ -131,13 +186,12 @@ impl Run<'_> {
             log: self.plugin_log(stage),
             cancel: self.options.cancel.clone(),
             pause_on_cancel: environment.on_cancel == OnCancel::Pause,
+            leave_at: self.options.max_wait.map(|wait| self.began + wait),
         };
         let record = &mut self.record;
         let name = environment.name.as_str();
         let driven = drive
-            .run(Intent::Deploy(Box::new(begin)), &mut |event| {
-                record.watch(name, event)
-            })
+            .run(intent, &mut |event| record.watch(name, event))
             .await;
         match driven {
             Ok(driven) => {
@@ -180,6 +234,7 @@ impl Run<'_> {
                 begin.candidate.revision.short(),
                 newer.revision.short()
             ),
+            resume_at: None,
         })
     }
 }
@@ -189,6 +244,7 @@ fn target_failed(reason: String) -> Done {
         outcome: Outcome::Failed,
         cause: Cause::Target,
         reason,
+        resume_at: None,
     }
 }
 
@@ -201,6 +257,7 @@ fn not_driven(error: &DriveError) -> Done {
                 "{} is acting on this environment; try again when it has ended",
                 lease.holder
             ),
+            resume_at: None,
         },
         DriveError::Lease(_) | DriveError::State(_) => target_failed(one_line(error)),
     }
@@ -211,13 +268,14 @@ fn ended(done: Done) -> Ended {
         outcome,
         cause,
         reason,
+        resume_at,
     } = done;
     let result = match outcome {
         Outcome::Succeeded => StageResult::Passed,
+        Outcome::Waiting => StageResult::Waiting,
         Outcome::RolledBack
         | Outcome::Failed
         | Outcome::Stuck
-        | Outcome::Waiting
         | Outcome::Refused
         | Outcome::Cancelled => StageResult::Failed,
     };
@@ -227,6 +285,7 @@ fn ended(done: Done) -> Ended {
             outcome,
             cause,
             reason,
+            resume_at,
         },
         Vec::new(),
     )

@@ -9,7 +9,10 @@ use baepo_runtime::capability::log::LogSink;
 use baepo_runtime::plugin::{CallContext, CallOutcome};
 
 use super::Run;
+use super::releases::missing_secret;
+use crate::config::Environment;
 use crate::error::one_line;
+use crate::github::event::Reach;
 use crate::plugins::Loaded;
 
 /// How a stage ended.
@@ -112,22 +115,36 @@ impl Run<'_> {
 
     pub(super) fn release(&mut self, stage: &Stage) -> Ended {
         self.show.stage_began(stage, "");
-        let mut first = None;
         let plugins = self.plugins;
-        for environment in &plugins.config.environments {
+        let is_preview = self.options.trigger.reach == Reach::Preview;
+        let environments = plugins.config.environments.iter();
+        let wanted: Vec<&Environment> = environments.filter(|e| self.is_released(e)).collect();
+        let mut first = None;
+        for environment in wanted {
+            // A pull request of a fork has no secrets, and needs no release.
+            let absent = missing_secret(environment).filter(|_| is_preview);
+            if let Some(secret) = absent {
+                let text = format!(
+                    "no release was made for `{}`: its secret `{secret}` is not there in this event",
+                    environment.name
+                );
+                let level = Level::Notice;
+                self.record.record(RunEntry::Note { level, text });
+                continue;
+            }
             match self.prepare(environment) {
                 Ok(release) => first = first.or(Some(release)),
                 Err(why) => return failed(why),
             }
         }
-        match first {
-            Some(release) => (
-                StageResult::Passed,
-                StageOutput::Release { release },
-                Vec::new(),
-            ),
-            None => failed("no environment to release for".into()),
-        }
+        let output = match first {
+            Some(release) => StageOutput::Release { release },
+            None if is_preview => StageOutput::Nothing {
+                reason: "no release can be made without secrets".into(),
+            },
+            None => return failed("no environment to release for".into()),
+        };
+        (StageResult::Passed, output, Vec::new())
     }
 }
 

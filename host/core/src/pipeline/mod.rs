@@ -5,211 +5,17 @@
 //! order of the user's file, then one release, then each environment after
 //! those that it needs. What failed stops what depends on it and nothing else.
 
-use alloc::boxed::Box;
+mod entry;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
+pub use entry::{
+    RunCause, RunEntry, RunRecord, Served, Stage, StageCause, StageOutput, StageResult,
+};
 
-use crate::hook::{Annotation, TestCounts};
-use crate::release::{Release, Revision};
-use crate::rollout::{Cause, Outcome, Record};
+use crate::rollout::Outcome;
 use crate::time::Time;
-use crate::verdict::Level;
-
-/// One line of a run's journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct RunRecord {
-    /// When.
-    pub at: Time,
-    /// What.
-    pub entry: RunEntry,
-}
-
-/// What happened in a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(
-    rename_all = "kebab-case",
-    rename_all_fields = "kebab-case",
-    tag = "event"
-)]
-pub enum RunEntry {
-    /// The run began.
-    Began {
-        /// Names the run, for example `812`.
-        run: String,
-        /// The application.
-        app: String,
-        /// What is to be deployed.
-        revision: Revision,
-        /// What caused it, for example `push`, or `command line`.
-        trigger: String,
-        /// The pull request that is told, where there is one.
-        pull_request: Option<u64>,
-    },
-    /// A stage began.
-    StageBegan {
-        /// Which.
-        stage: Stage,
-    },
-    /// A stage ended.
-    StageEnded {
-        /// Which.
-        stage: Stage,
-        /// How.
-        result: StageResult,
-        /// What came out.
-        output: StageOutput,
-        /// Remarks on the code.
-        annotations: Vec<Annotation>,
-    },
-    /// An entry of a rollout.
-    Rollout {
-        /// The environment.
-        environment: String,
-        /// The entry.
-        record: Box<Record>,
-    },
-    /// How many requests each release answered while the rollout went on.
-    Served {
-        /// The environment.
-        environment: String,
-        /// By what served before.
-        stable: Served,
-        /// By the candidate.
-        candidate: Served,
-    },
-    /// Something that people should know and that changes nothing.
-    Note {
-        /// How much it matters.
-        level: Level,
-        /// One sentence.
-        text: String,
-    },
-    /// The run ended.
-    Ended {
-        /// How.
-        outcome: Outcome,
-        /// Which kind of reason.
-        cause: RunCause,
-        /// One sentence.
-        reason: String,
-    },
-}
-
-/// Requests and failures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Served {
-    /// Requests that ended.
-    pub requests: u64,
-    /// Of them, failed.
-    pub failures: u64,
-}
-
-/// A stage of a run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "stage", content = "name")]
-pub enum Stage {
-    /// A build plugin, by its name in the user's file.
-    Build(String),
-    /// A test plugin, by its name in the user's file.
-    Test(String),
-    /// The release builder.
-    Release,
-    /// The rollout to an environment.
-    Rollout(String),
-}
-
-impl Stage {
-    /// `build`, `test`, `release` or the environment's name.
-    pub fn title(&self) -> &str {
-        match self {
-            Stage::Build(_) => "build",
-            Stage::Test(_) => "test",
-            Stage::Release => "release",
-            Stage::Rollout(environment) => environment,
-        }
-    }
-}
-
-/// How a stage ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StageResult {
-    /// As it should.
-    Passed,
-    /// It did not.
-    Failed,
-    /// It was not begun, because something it needs failed.
-    Skipped,
-}
-
-/// What came out of a stage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    rename_all = "kebab-case",
-    rename_all_fields = "kebab-case",
-    tag = "output"
-)]
-pub enum StageOutput {
-    /// Files.
-    Files {
-        /// Names and sizes in bytes.
-        files: Vec<(String, u64)>,
-    },
-    /// Test results.
-    Tests {
-        /// How many.
-        counts: TestCounts,
-        /// Names and messages of those that failed, at most 20.
-        failures: Vec<(String, String)>,
-    },
-    /// A release.
-    Release {
-        /// It.
-        release: Release,
-    },
-    /// A rollout.
-    Rollout {
-        /// How it ended.
-        outcome: Outcome,
-        /// Which kind of reason.
-        cause: Cause,
-        /// One sentence.
-        reason: String,
-    },
-    /// Nothing, and why, in one sentence.
-    Nothing {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// Why a run ended as it did: a rollout's reason, or one of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", untagged)]
-pub enum RunCause {
-    /// As the decisive rollout.
-    Rollout(Cause),
-    /// Before any rollout.
-    Stage(StageCause),
-}
-
-/// Why a run ended before any rollout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StageCause {
-    /// A build failed.
-    BuildFailed,
-    /// Tests failed.
-    TestsFailed,
-    /// The release could not be made.
-    ReleaseFailed,
-    /// Everything that was asked for is done.
-    Done,
-}
 
 /// An environment and those that must have succeeded before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,7 +31,7 @@ pub struct EnvironmentOrder {
 pub enum NextStage {
     /// Do this.
     Run(Stage),
-    /// Do not do this; something it needs failed. Record it as skipped.
+    /// Do not do this; something it needs has not passed. Record it as skipped.
     Skip(Stage),
     /// Nothing is left.
     Done {
@@ -235,6 +41,8 @@ pub enum NextStage {
         cause: RunCause,
         /// One sentence.
         reason: String,
+        /// When a later run has something to do, where this one waits.
+        resume_at: Option<Time>,
     },
 }
 
@@ -275,6 +83,16 @@ impl Pipeline {
         Pipeline {
             stages,
             needs: environments,
+            ended: Vec::new(),
+        }
+    }
+
+    /// A run that only brings on what is on its way: nothing is built, and no
+    /// environment waits for another.
+    pub fn resuming(environments: &[String]) -> Pipeline {
+        Pipeline {
+            stages: environments.iter().cloned().map(Stage::Rollout).collect(),
+            needs: Vec::new(),
             ended: Vec::new(),
         }
     }
@@ -329,21 +147,24 @@ impl Pipeline {
                     .map(|order| order.needs.as_slice())
                     .unwrap_or_default();
                 let mut needed = needs.iter().map(|need| Stage::Rollout(need.clone()));
-                !passed(&Stage::Release)
-                    || needed.any(|need| self.stages.contains(&need) && !passed(&need))
+                let released = !self.stages.contains(&Stage::Release) || passed(&Stage::Release);
+                !released || needed.any(|need| self.stages.contains(&need) && !passed(&need))
             }
         }
     }
 
     fn done(&self) -> NextStage {
-        let failed = self
-            .ended
-            .iter()
-            .find(|(_, result, _)| *result == StageResult::Failed);
+        let first = |wanted| {
+            self.ended
+                .iter()
+                .find(move |(_, result, _)| *result == wanted)
+        };
+        let failed = first(StageResult::Failed).or_else(|| first(StageResult::Waiting));
         let last = self
             .ended
             .iter()
             .rfind(|(_, result, _)| *result == StageResult::Passed);
+        let mut resume = None;
         let (outcome, cause, reason) = match failed.or(last) {
             Some((
                 _,
@@ -352,8 +173,12 @@ impl Pipeline {
                     outcome,
                     cause,
                     reason,
+                    resume_at,
                 },
-            )) => (*outcome, RunCause::Rollout(*cause), reason.clone()),
+            )) => {
+                resume = *resume_at;
+                (*outcome, RunCause::Rollout(*cause), reason.clone())
+            }
             Some((stage, StageResult::Failed, output)) => {
                 let cause = match stage {
                     Stage::Build(_) => StageCause::BuildFailed,
@@ -366,6 +191,11 @@ impl Pipeline {
                     describe_failure(output),
                 )
             }
+            Some((Stage::Rollout(_), _, StageOutput::Nothing { reason })) => (
+                Outcome::Succeeded,
+                RunCause::Stage(StageCause::Done),
+                reason.clone(),
+            ),
             Some(_) | None => {
                 let reason = String::from("built, tested and released; nothing to roll out");
                 (
@@ -379,6 +209,7 @@ impl Pipeline {
             outcome,
             cause,
             reason,
+            resume_at: resume,
         }
     }
 }
@@ -407,6 +238,7 @@ fn describe_failure(output: &StageOutput) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollout::Cause;
     use alloc::string::ToString;
     use alloc::vec;
 
@@ -460,6 +292,7 @@ mod tests {
             outcome,
             cause,
             reason,
+            ..
         } = pipeline.next_stage()
         else {
             panic!("all stages have ended");
@@ -467,6 +300,34 @@ mod tests {
         assert_eq!(outcome, Outcome::Failed);
         assert_eq!(cause, RunCause::Stage(StageCause::BuildFailed));
         assert_eq!(reason, "because");
+    }
+
+    #[test]
+    fn a_rollout_that_waits_makes_the_run_wait_and_holds_up_what_needs_it() {
+        let orders = vec![order("a", &[]), order("b", &["a"])];
+        let mut pipeline = Pipeline::new(&[], &[], orders);
+        end(&mut pipeline, Stage::Release, StageResult::Passed);
+        pipeline.apply(&RunEntry::StageEnded {
+            stage: Stage::Rollout("a".into()),
+            result: StageResult::Waiting,
+            output: StageOutput::Rollout {
+                outcome: Outcome::Waiting,
+                cause: Cause::MaxWait,
+                reason: "waits".to_string(),
+                resume_at: Some(Time(7)),
+            },
+            annotations: vec![],
+        });
+        let b = Stage::Rollout("b".into());
+        assert_eq!(pipeline.next_stage(), NextStage::Skip(b.clone()));
+        end(&mut pipeline, b, StageResult::Skipped);
+        let NextStage::Done {
+            outcome, resume_at, ..
+        } = pipeline.next_stage()
+        else {
+            panic!("all stages have ended");
+        };
+        assert_eq!((outcome, resume_at), (Outcome::Waiting, Some(Time(7))));
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub struct RunEnd {
     pub cause: RunCause,
     /// One sentence.
     pub reason: String,
+    /// When a later run has something to do, where this one waits.
+    pub resume_at: Option<Time>,
 }
 
 /// One stage.
@@ -237,12 +239,13 @@ impl Report {
                 outcome,
                 cause,
                 reason,
+                resume_at,
             } => {
-                let (outcome, cause, reason) = (*outcome, *cause, reason.clone());
                 self.ended = Some(RunEnd {
-                    outcome,
-                    cause,
-                    reason,
+                    outcome: *outcome,
+                    cause: *cause,
+                    reason: reason.clone(),
+                    resume_at: *resume_at,
                 });
             }
         }

@@ -12,7 +12,7 @@ use crate::weight::BasisPoints;
 
 /// What a strategy can ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Directive {
     /// Make so many instances of both roles.
     Scale {

@@ -295,6 +295,8 @@ pub enum Cause {
     NothingBefore,
     /// The state document cannot be saved.
     State,
+    /// The run may wait no longer, and there is nothing to do but wait.
+    MaxWait,
 }
 
 /// How a rollout, or a run, ended.
@@ -360,7 +362,7 @@ display_as_serialized! {
         PluginFailed => "plugin-failed", Target => "target", Person => "person",
         Superseded => "superseded", Cancelled => "cancelled",
         RolledBackBefore => "rolled-back-before", Fenced => "fenced",
-        NothingBefore => "nothing-before", State => "state",
+        NothingBefore => "nothing-before", State => "state", MaxWait => "max-wait",
     }
     Command {
         Promote => "promote", PromoteFull => "promote --full", Pause => "pause",

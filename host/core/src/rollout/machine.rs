@@ -52,6 +52,9 @@ pub struct Machine {
     /// Due items that this run could not do.
     pub(super) given_up: Vec<DueItem>,
     pub(super) hurry: bool,
+    /// Whether this run is to end where it only waits, and if so whether
+    /// somebody watches then.
+    pub(super) leaving: Option<bool>,
     pub(super) done: Option<Done>,
     calling: Option<(CallId, Call)>,
     calls: u64,
@@ -99,6 +102,7 @@ impl Machine {
             due_since: None,
             given_up: Vec::new(),
             hurry: false,
+            leaving: None,
             done: None,
             calling: None,
             calls: 0,
@@ -179,7 +183,8 @@ impl Machine {
                 }
             }
             Input::Signal(signal) => self.take_signal(now, signal),
-            Input::Cancel { pause } => self.take_cancel(now, pause),
+            Input::Cancel { pause, watched } => self.take_cancel(now, pause, watched),
+            Input::Leave { watched } => self.leaving = Some(watched),
             Input::Fenced => self.fenced(),
         }
     }
@@ -210,7 +215,10 @@ impl Machine {
             }
             match next {
                 Next::Again => {}
-                Next::Wait(until) => return Output::Wait(until.max(now + Millis(1))),
+                Next::Wait(until) => match self.waiting() {
+                    Some(done) => self.done = Some(done),
+                    None => return Output::Wait(until.max(now + Millis(1))),
+                },
                 Next::Done(done) => self.done = Some(done),
                 Next::Call(call) => {
                     self.calls += 1;

@@ -28,9 +28,17 @@ pub enum Input {
     Signal(Signal),
     /// The job is being cancelled.
     Cancel {
-        /// Stay at the present weight instead of going back. The caller makes
-        /// sure that somebody watches.
+        /// Stay at the present weight instead of going back, where that much
+        /// may be left.
         pause: bool,
+        /// Whether somebody else watches while no run is alive.
+        watched: bool,
+    },
+    /// This run may wait no longer: where nothing but time or a person is
+    /// waited for, end as waiting. A run that must stay goes on.
+    Leave {
+        /// Whether somebody else watches while no run is alive.
+        watched: bool,
     },
     /// Another run holds the lease now.
     Fenced,
@@ -117,6 +125,8 @@ pub struct Done {
     pub cause: Cause,
     /// For people, one sentence.
     pub reason: String,
+    /// When there is something to do again, where it ended as waiting.
+    pub resume_at: Option<Time>,
 }
 
 /// What a machine is started for.

@@ -6,6 +6,7 @@ use super::directive::{Directive, Ended, Ending};
 use super::entry::{Cause, Entry, Outcome, Signal};
 use super::machine::Machine;
 use super::port::{Done, Intent};
+use super::state::Rollout;
 use super::step::{Pending, Step};
 use crate::time::{Millis, Time};
 
@@ -63,7 +64,7 @@ impl Machine {
         self.push(now, Entry::Ended { ended });
     }
 
-    pub(super) fn take_cancel(&mut self, now: Time, pause: bool) {
+    pub(super) fn take_cancel(&mut self, now: Time, pause: bool, watched: bool) {
         self.hurry = true;
         let wanted = !matches!(self.intent, Intent::Resume);
         self.intent = Intent::Resume;
@@ -73,6 +74,7 @@ impl Machine {
                 outcome: Outcome::Cancelled,
                 cause: Cause::Cancelled,
                 reason: "cancelled before the rollout began".into(),
+                resume_at: None,
             };
             self.done = Some(if wanted { cancelled } else { self.last_done() });
             return;
@@ -80,16 +82,60 @@ impl Machine {
         if matches!(rollout.step, Step::Back { .. }) {
             return;
         }
-        if pause {
+        if pause && rollout.may_be_left(watched) {
             self.done = Some(Done {
                 outcome: Outcome::Waiting,
                 cause: Cause::Cancelled,
                 reason: format!("cancelled; the candidate stays at {}", rollout.weight),
+                resume_at: None,
             });
             self.forget_call();
         } else {
             self.turn_back(now, Cause::Cancelled, "the job was cancelled".into());
         }
+    }
+
+    /// The end of a run that may wait no longer, where the rollout waits for
+    /// time or a person and nothing is to be repaired. Above the share that the
+    /// environment lets go unwatched, the run stays unless somebody watches.
+    pub(super) fn waiting(&self) -> Option<Done> {
+        let watched = self.leaving?;
+        let rollout = self.env.active()?;
+        let is_as_asked = rollout.weight == rollout.asked && self.trouble_since.is_none();
+        if !is_as_asked || !rollout.may_be_left(watched) {
+            return None;
+        }
+        let (what, resume_at) = match &rollout.step {
+            Step::Acting {
+                directive: Directive::Observe { min, max },
+                since,
+            } => {
+                rollout.window?;
+                // The earliest end that the evidence could bring, then the last.
+                let ends = [*since + *min, *since + *max];
+                let looked = rollout.window.and_then(|window| window.looked);
+                let next = ends
+                    .into_iter()
+                    .find(|end| looked.is_none_or(|at| at < *end));
+                ("evidence", next.unwrap_or(*since + *max))
+            }
+            Step::Holding { until, .. } => ("a person", *until),
+            Step::Staging { .. }
+            | Step::Deciding { .. }
+            | Step::Acting { .. }
+            | Step::Back { .. }
+            | Step::Over { .. } => return None,
+        };
+        Some(Done {
+            outcome: Outcome::Waiting,
+            cause: Cause::MaxWait,
+            reason: format!(
+                "waits for {what} at {}; to be resumed at {} UTC",
+                rollout.weight,
+                resume_at.clock()
+            ),
+            resume_at: Some(resume_at),
+        })
     }
 
     /// Whether the job is being cancelled and only the first step back counts.
@@ -103,6 +149,14 @@ impl Machine {
             outcome: Outcome::Refused,
             cause: Cause::Fenced,
             reason: "another run has taken over this environment".into(),
+            resume_at: None,
         });
+    }
+}
+
+impl Rollout {
+    /// Whether no run needs to be alive at the present share.
+    fn may_be_left(&self, watched: bool) -> bool {
+        watched || self.weight <= self.begin.settings.limits.max_exposure_unwatched
     }
 }

@@ -60,6 +60,7 @@ impl Machine {
                 outcome,
                 cause,
                 reason,
+                resume_at: None,
             });
         }
         let patience = Millis(rollout.begin.settings.deadlines.progress.0 / 2);
@@ -108,6 +109,7 @@ impl Machine {
             outcome: Outcome::Stuck,
             cause,
             reason,
+            resume_at: None,
         }))
     }
 
@@ -147,6 +149,7 @@ impl Machine {
                 outcome: Outcome::Succeeded,
                 cause: Cause::AlreadyServing,
                 reason: format!("{name} is serving already"),
+                resume_at: None,
             });
         }
         if !by_person && self.env.rolled_back.contains(&digest) {
@@ -156,6 +159,7 @@ impl Machine {
                 reason: format!(
                     "{name} was rolled back before; it needs a retry to be rolled out again"
                 ),
+                resume_at: None,
             });
         }
         None
@@ -195,11 +199,13 @@ impl Machine {
                 outcome: *outcome,
                 cause: *cause,
                 reason: reason.clone(),
+                resume_at: None,
             },
             Some(_) | None => Done {
                 outcome: Outcome::Succeeded,
                 cause: Cause::AlreadyServing,
                 reason: "nothing to do".to_string(),
+                resume_at: None,
             },
         }
     }

@@ -15,8 +15,8 @@ use baepo_core::fleet::Fleet;
 use baepo_core::pipeline::Served;
 use baepo_core::release::Release;
 use baepo_core::rollout::{
-    Answer, Call, CallError, Cause, Counted, Done, Entry, Input, Intent, Machine, Outcome, Output,
-    Record,
+    Answer, Call, CallError, Cause, Counted, Done, Entry, Input, Intent, Kind, Machine,
+    Observation, Outcome, Output, Record,
 };
 use baepo_core::telemetry::Telemetry;
 use baepo_core::time::Time;
@@ -82,6 +82,9 @@ pub struct Drive<'a> {
     pub cancel: CancellationToken,
     /// On cancel, stay at the present weight instead of going back.
     pub pause_on_cancel: bool,
+    /// When to end as waiting where there is nothing to do but wait; absent
+    /// to stay to the end.
+    pub leave_at: Option<tokio::time::Instant>,
 }
 
 /// How a drive ended.
@@ -105,6 +108,9 @@ pub enum DriveError {
     #[error(transparent)]
     State(#[from] StateError),
 }
+
+/// What monitors said, by name.
+type Observations = Vec<(String, Result<Observation, String>)>;
 
 /// What is heard while a rollout goes on.
 enum Heard {
@@ -134,6 +140,11 @@ impl Drive<'_> {
             None => state.signalled(),
         };
         let machine = Machine::new(state.environment.clone(), intent, now());
+        let watched = self
+            .target
+            .describe()
+            .await
+            .is_ok_and(|target| target.has_watchdog);
         let (sender, heard) = mpsc::channel(16);
         let listener = tokio::spawn(listen(
             Arc::clone(&self.target),
@@ -149,6 +160,8 @@ impl Drive<'_> {
             state,
             heard,
             baseline: Counted::default(),
+            watched,
+            is_leaving: false,
         };
         let done = run.run(watch).await;
         listener.abort();
@@ -202,6 +215,9 @@ struct Run<'a, 'b> {
     state: StateDocument,
     heard: mpsc::Receiver<Heard>,
     baseline: Counted,
+    /// Whether somebody watches when this run has left.
+    watched: bool,
+    is_leaving: bool,
 }
 
 impl Run<'_, '_> {
@@ -212,14 +228,22 @@ impl Run<'_, '_> {
             if self.drive.cancel.is_cancelled() && cancelled_at.is_none() {
                 cancelled_at = Some(tokio::time::Instant::now());
                 let pause = self.drive.pause_on_cancel;
-                self.machine.handle_input(now(), Input::Cancel { pause });
+                let watched = self.watched;
+                self.machine
+                    .handle_input(now(), Input::Cancel { pause, watched });
             }
             if cancelled_at.is_some_and(|at| at.elapsed() > CANCEL_PATIENCE) {
                 return Done {
                     outcome: Outcome::Cancelled,
                     cause: Cause::Cancelled,
                     reason: "cancelled before the way back was seen to be made".into(),
+                    resume_at: None,
                 };
+            }
+            if self.is_time_to_leave() {
+                self.is_leaving = true;
+                let watched = self.watched;
+                self.machine.handle_input(now(), Input::Leave { watched });
             }
             let output = self.machine.poll_output(now());
             if let Output::Record(record) = output {
@@ -241,7 +265,14 @@ impl Run<'_, '_> {
                 Output::Pending => tokio::task::yield_now().await,
                 Output::Wait(until) => self.wait(until).await,
                 Output::Call { id, call } => {
-                    if let Some(answer) = self.call(id, call).await {
+                    if let (Call::Decide(_), Some(done)) = (&call, self.not_as_pinned()) {
+                        return done;
+                    }
+                    let (call, strangers) = self.without_strangers(call);
+                    if let Some(mut answer) = self.call(id, call).await {
+                        if let Ok(Answer::Observations(said)) = &mut answer {
+                            said.extend(strangers);
+                        }
                         self.machine
                             .handle_input(now(), Input::Returned { id, answer });
                         if let Some(fleet) = self.machine.fleet() {
@@ -251,6 +282,59 @@ impl Run<'_, '_> {
                 }
             }
         }
+    }
+
+    fn is_time_to_leave(&self) -> bool {
+        let is_time = |at| at <= tokio::time::Instant::now();
+        !self.is_leaving && self.drive.leave_at.is_some_and(is_time)
+    }
+
+    /// A rollout is decided to its end by the bytes that it began with. Where
+    /// this run has others, it leaves the rollout as it is.
+    fn not_as_pinned(&self) -> Option<Done> {
+        let rollout = self.machine.environment().active()?;
+        let pinned = &rollout.begin.settings.strategy;
+        let strategy = self.drive.deciders.strategy.as_ref()?;
+        if rollout.kind != Kind::Strategy || strategy.digest() == pinned.digest {
+            return None;
+        }
+        Some(Done {
+            outcome: Outcome::Failed,
+            cause: Cause::PluginFailed,
+            reason: format!(
+                "the rollout of {} was begun with the strategy `{}` of sha256:{}, and this run has sha256:{}; \
+                 go on with what began it, or abort it; until then it stays at {}",
+                rollout.begin.candidate.revision.short(),
+                pinned.name,
+                pinned.digest.short(),
+                strategy.digest().short(),
+                rollout.weight,
+            ),
+            resume_at: None,
+        })
+    }
+
+    /// Monitors that are not the bytes that the rollout began with are not
+    /// asked: they know nothing.
+    fn without_strangers(&self, call: Call) -> (Call, Observations) {
+        let Call::Judge(requests) = call else {
+            return (call, Vec::new());
+        };
+        let rollout = self.machine.environment().active();
+        let pinned = rollout.map_or(&[][..], |r| &r.begin.settings.monitors);
+        let known = &self.drive.deciders.monitors;
+        let (asked, strangers): (Vec<_>, Vec<_>) = requests.into_iter().partition(|(name, _)| {
+            let pinned = pinned.iter().find(|m| m.plugin.name == *name);
+            let loaded = known.iter().find(|(known, _)| known == name);
+            pinned
+                .zip(loaded)
+                .is_none_or(|(pinned, (_, loaded))| pinned.plugin.digest == loaded.digest())
+        });
+        let why = "this run has other bytes of it than the rollout began with";
+        let strangers = strangers
+            .into_iter()
+            .map(|(name, _)| (name, Err(why.into())));
+        (Call::Judge(asked), strangers.collect())
     }
 
     fn note(&mut self, record: &Record) {
@@ -276,6 +360,10 @@ impl Run<'_, '_> {
     async fn wait(&mut self, until: Time) {
         let left = until.since(now()).to_duration();
         let cancelled = self.drive.cancel.is_cancelled();
+        let leave_at = self.drive.leave_at.filter(|_| !self.is_leaving);
+        let left = leave_at.map_or(left, |at| {
+            left.min(at.saturating_duration_since(tokio::time::Instant::now()))
+        });
         tokio::select! {
             () = tokio::time::sleep(left) => {}
             heard = self.heard.recv() => self.take(heard),
@@ -304,7 +392,9 @@ impl Run<'_, '_> {
                 }
                 () = self.drive.cancel.cancelled(), if !cancelled => {
                     let pause = self.drive.pause_on_cancel;
-                    self.machine.handle_input(now(), Input::Cancel { pause });
+                    let watched = self.watched;
+                self.machine
+                    .handle_input(now(), Input::Cancel { pause, watched });
                     return None;
                 }
             }
@@ -340,6 +430,7 @@ impl Run<'_, '_> {
                 outcome: Outcome::Refused,
                 cause: Cause::Fenced,
                 reason,
+                resume_at: None,
             };
         }
         let environment = self.machine.environment();
@@ -359,6 +450,7 @@ impl Run<'_, '_> {
             outcome: Outcome::Stuck,
             cause: Cause::State,
             reason,
+            resume_at: None,
         }
     }
 

@@ -1,0 +1,213 @@
+//! The journal of a run: what happened, one entry after the other.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hook::{Annotation, TestCounts};
+use crate::release::{Release, Revision};
+use crate::rollout::{Cause, Outcome, Record};
+use crate::time::Time;
+use crate::verdict::Level;
+
+/// One line of a run's journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunRecord {
+    /// When.
+    pub at: Time,
+    /// What.
+    pub entry: RunEntry,
+}
+
+/// What happened in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    tag = "event"
+)]
+pub enum RunEntry {
+    /// The run began.
+    Began {
+        /// Names the run, for example `812`.
+        run: String,
+        /// The application.
+        app: String,
+        /// What is to be deployed.
+        revision: Revision,
+        /// What caused it, for example `push`, or `command line`.
+        trigger: String,
+        /// The pull request that is told, where there is one.
+        pull_request: Option<u64>,
+    },
+    /// A stage began.
+    StageBegan {
+        /// Which.
+        stage: Stage,
+    },
+    /// A stage ended.
+    StageEnded {
+        /// Which.
+        stage: Stage,
+        /// How.
+        result: StageResult,
+        /// What came out.
+        output: StageOutput,
+        /// Remarks on the code.
+        annotations: Vec<Annotation>,
+    },
+    /// An entry of a rollout.
+    Rollout {
+        /// The environment.
+        environment: String,
+        /// The entry.
+        record: Box<Record>,
+    },
+    /// How many requests each release answered while the rollout went on.
+    Served {
+        /// The environment.
+        environment: String,
+        /// By what served before.
+        stable: Served,
+        /// By the candidate.
+        candidate: Served,
+    },
+    /// Something that people should know and that changes nothing.
+    Note {
+        /// How much it matters.
+        level: Level,
+        /// One sentence.
+        text: String,
+    },
+    /// The run ended.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// Which kind of reason.
+        cause: RunCause,
+        /// One sentence.
+        reason: String,
+        /// When a later run has something to do, where this one waits.
+        resume_at: Option<Time>,
+    },
+}
+
+/// Requests and failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Served {
+    /// Requests that ended.
+    pub requests: u64,
+    /// Of them, failed.
+    pub failures: u64,
+}
+
+/// A stage of a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "stage", content = "name")]
+pub enum Stage {
+    /// A build plugin, by its name in the user's file.
+    Build(String),
+    /// A test plugin, by its name in the user's file.
+    Test(String),
+    /// The release builder.
+    Release,
+    /// The rollout to an environment.
+    Rollout(String),
+}
+
+impl Stage {
+    /// `build`, `test`, `release` or the environment's name.
+    pub fn title(&self) -> &str {
+        match self {
+            Stage::Build(_) => "build",
+            Stage::Test(_) => "test",
+            Stage::Release => "release",
+            Stage::Rollout(environment) => environment,
+        }
+    }
+}
+
+/// How a stage ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageResult {
+    /// As it should.
+    Passed,
+    /// It did not.
+    Failed,
+    /// A later run goes on with it.
+    Waiting,
+    /// It was not begun, because something it needs has not passed.
+    Skipped,
+}
+
+/// What came out of a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    tag = "output"
+)]
+pub enum StageOutput {
+    /// Files.
+    Files {
+        /// Names and sizes in bytes.
+        files: Vec<(String, u64)>,
+    },
+    /// Test results.
+    Tests {
+        /// How many.
+        counts: TestCounts,
+        /// Names and messages of those that failed, at most 20.
+        failures: Vec<(String, String)>,
+    },
+    /// A release.
+    Release {
+        /// It.
+        release: Release,
+    },
+    /// A rollout.
+    Rollout {
+        /// How it ended.
+        outcome: Outcome,
+        /// Which kind of reason.
+        cause: Cause,
+        /// One sentence.
+        reason: String,
+        /// When there is something to do again, where it waits.
+        resume_at: Option<Time>,
+    },
+    /// Nothing, and why, in one sentence.
+    Nothing {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a run ended as it did: a rollout's reason, or one of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", untagged)]
+pub enum RunCause {
+    /// As the decisive rollout.
+    Rollout(Cause),
+    /// Before any rollout.
+    Stage(StageCause),
+}
+
+/// Why a run ended before any rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageCause {
+    /// A build failed.
+    BuildFailed,
+    /// Tests failed.
+    TestsFailed,
+    /// The release could not be made.
+    ReleaseFailed,
+    /// Everything that was asked for is done.
+    Done,
+}
