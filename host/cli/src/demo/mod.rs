@@ -160,11 +160,8 @@ impl<'a> Demo<'a> {
         let mut load: Option<Load> = None;
         for sample in &REVISIONS {
             self.show.line("");
-            self.show.line(&paint.bold(&format!(
-                "{} — {}",
-                sample.name,
-                sample.revision().summary
-            )));
+            self.show
+                .line(&paint.bold(&format!("{} — {}", sample.name, sample.summary)));
             let report = self.roll_out(sample).await?;
             if load.is_none() {
                 if report.rollouts.last().and_then(|r| r.outcome) != Some(Outcome::Succeeded) {
@@ -311,12 +308,15 @@ impl<'a> Demo<'a> {
                 .get(rollout.revision)
                 .copied()
                 .unwrap_or(0);
+            let share = match rollout.max_share_basis_points.div_ceil(10) {
+                1_000 => "all".into(),
+                share => format!("at most {share} of any 1,000"),
+            };
             lines.push(format!(
-                "  {}  {:<12} {:>7} failed · at most {} of any 1,000 requests · {} decisions · {:.0} s",
+                "  {}  {:<12} {:>7} failed · {share} requests · {} decisions · {:.0} s",
                 rollout.revision,
                 rollout.outcome,
                 grouped(failures),
-                rollout.max_share_basis_points.div_ceil(10),
                 rollout.decisions,
                 rollout.seconds
             ));

@@ -51,7 +51,7 @@ pub(crate) struct Sample {
     /// What it calls itself in its answers.
     pub name: &'static str,
     /// Its commit message.
-    summary: &'static str,
+    pub summary: &'static str,
     /// What it changes.
     files: &'static [File],
 }

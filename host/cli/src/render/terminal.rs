@@ -4,6 +4,7 @@ use baepo_core::pipeline::StageResult;
 use baepo_core::report::{Report, RolloutReport, StageReport};
 use baepo_core::rollout::Outcome;
 use baepo_core::time::Time;
+use baepo_core::verdict::Measurement;
 use baepo_core::weight::BasisPoints;
 
 use super::words::{at_turning, failure_of, output_of, plugin_of};
@@ -73,44 +74,47 @@ pub fn bar(weight: BasisPoints, width: usize, paint: Paint) -> String {
     }
 }
 
-/// The line of a rollout that goes on:
-/// `● production canary 25 %  ━━━━━──────  9f31c2e healthy · 20,377 requests · errors 0.24 % (stable 0.21 %)`.
-pub fn rollout_line(rollout: &RolloutReport, paint: Paint) -> String {
+/// How a rollout that goes on stands: `● production canary 25 %  ━━━━━──────
+/// 9f31c2e healthy`, and under it the numbers behind the newest judgement, the
+/// candidate's first: `requests 20,377 (61,204) · failures 0.24 % (0.21)`.
+pub fn rollout_lines(rollout: &RolloutReport, paint: Paint) -> String {
     let mark = if rollout.turned_back.is_some() {
         paint.bad("●")
     } else {
         paint.busy("●")
     };
-    let mut line = format!(
-        "{mark} {} {} {:>6}  {}  {}",
+    let verdict = rollout
+        .judgement
+        .as_ref()
+        .map_or("", |judgement| verdict_word(judgement.verdict));
+    let line = format!(
+        "{mark} {} {} {:>6}  {}  {} {verdict}",
         paint.bold(&rollout.environment),
         rollout.strategy,
         rollout.weight.to_string(),
         bar(rollout.weight, 20, paint),
         rollout.candidate.short(),
     );
-    if let Some(judgement) = &rollout.judgement {
-        line.push(' ');
-        line.push_str(verdict_word(judgement.verdict));
+    let measured = rollout
+        .judged
+        .iter()
+        .flat_map(|judged| &judged.measurements);
+    let numbers: Vec<String> = measured.filter_map(both_sides).take(4).collect();
+    match numbers.as_slice() {
+        [] => line,
+        numbers => format!("{line}\n  {}", numbers.join(" · ")),
     }
-    for judged in &rollout.judged {
-        for measurement in judged.measurements.iter().take(3) {
-            let Some(candidate) = measurement.candidate else {
-                continue;
-            };
-            let unit = if measurement.unit.is_empty() { "" } else { " " };
-            line.push_str(&format!(
-                " · {} {}{unit}{}",
-                measurement.name,
-                number(candidate),
-                measurement.unit
-            ));
-            if let Some(stable) = measurement.stable {
-                line.push_str(&format!(" (stable {})", number(stable)));
-            }
-        }
-    }
-    line
+}
+
+/// `failures 0.24 % (0.21)`: the candidate's value, and stable's.
+fn both_sides(measurement: &Measurement) -> Option<String> {
+    let candidate = number(measurement.candidate?);
+    let (name, unit) = (&measurement.name, &measurement.unit);
+    let space = if unit.is_empty() { "" } else { " " };
+    let stable = measurement
+        .stable
+        .map_or(String::new(), |stable| format!(" ({})", number(stable)));
+    Some(format!("{name} {candidate}{space}{unit}{stable}"))
 }
 
 fn number(value: f64) -> String {
@@ -179,7 +183,7 @@ pub fn rollout_story(rollout: &RolloutReport, paint: Paint) -> String {
             paint.bold(environment),
             rollout.reason
         )),
-        None => lines.push(rollout_line(rollout, paint)),
+        None => lines.push(rollout_lines(rollout, paint)),
     }
     if let Some((stable, candidate)) = rollout.served
         && candidate.requests > 0

@@ -188,7 +188,7 @@ impl Show {
     pub(crate) fn rollout_tick(&self, rollout: &RolloutReport) {
         if self.mode == Mode::Terminal {
             let (line, next) = (
-                terminal::rollout_line(rollout, self.paint),
+                terminal::rollout_lines(rollout, self.paint),
                 terminal::next_line(rollout, now(), self.paint),
             );
             self.set_live(format!("{line}\n{next}"));
