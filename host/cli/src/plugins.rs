@@ -214,7 +214,7 @@ impl Loader<'_> {
         let source = PluginSource {
             name: &used.name,
             bytes: &bytes,
-            digest,
+            digest: used.sha256.unwrap_or(digest),
             grants,
             limits,
         };

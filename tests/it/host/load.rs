@@ -71,7 +71,7 @@ async fn what_is_no_component_says_what_it_is_instead() -> Result<()> {
         &guest::core_module("answer")?,
         expect![[r#"
             it is a core WebAssembly module, and a plugin is a component
-            help: turn it into a component: `baepo plugin pack FILE.wasm`
+            help: turn it into a component: `wasm-tools component new FILE.wasm`
         "#]],
     )
     .await?;
@@ -117,7 +117,7 @@ async fn imports_that_the_host_does_not_have_are_named() -> Result<()> {
         &guest::component("unknown-import")?,
         expect![[r#"
             it imports `acme:tools/magic@1.0.0`, which the host does not have
-            help: use only what wit/ offers; `baepo plugin check FILE.wasm` lists all imports
+            help: use only what wit/ offers; `wasm-tools component wit FILE.wasm` lists all imports
         "#]],
     )
     .await?;

@@ -82,6 +82,21 @@ fn a_plugin_file_that_is_no_component_is_refused() {
 }
 
 #[test]
+fn a_component_with_another_digest_is_refused_before_it_is_read() {
+    let checkout = serving();
+    let head = checkout.head();
+    checkout.write("strategy.wasm", "this is not a component");
+    let pin = "a".repeat(64);
+    let settings = format!("    strategy:\n      plugin: ./strategy.wasm\n      sha256: {pin}\n");
+    checkout.write("baepo.yml", &checkout.config("hello", &settings));
+    let words = ["strategy", "sha256:aaaaaaaaaaaa", "digest"];
+    check(&checkout, &["run"], 2, &words, &head);
+    let settings = settings.replace(&pin, "abc");
+    checkout.write("baepo.yml", &checkout.config("hello", &settings));
+    check(&checkout, &["run"], 2, &["must be a SHA-256"], &head);
+}
+
+#[test]
 fn a_component_of_the_wrong_world_is_refused() {
     let checkout = serving();
     let head = checkout.head();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::unit::{
     AmountText, DurationText, FileNameText, InsidePathText, LiteralText, NameText, PercentText,
-    PlainText, SizeText, UrlPathText, VariableText, WordText,
+    PlainText, Sha256Text, SizeText, UrlPathText, VariableText, WordText,
 };
 
 /// What baepo builds, tests and releases, and how it rolls that out. Keys that
@@ -124,6 +124,8 @@ pub struct PluginFull {
     /// `builtin:NAME`, or the path of a component that begins with `./`.
     #[schemars(example = &"./plugins/mine.wasm")]
     pub plugin: PlainText,
+    /// The SHA-256 that the component must have; with any other it is refused.
+    pub sha256: Option<Sha256Text>,
     /// What reports call it; needed where one plugin is used twice.
     pub name: Option<NameText>,
     /// The plugin's own settings.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use baepo_core::digest::Digest;
 use baepo_core::rollout::{Limits, OnNoEvidence};
 use baepo_core::time::Millis;
 use serde::Serialize;
@@ -134,6 +135,8 @@ pub struct PluginUse {
     pub name: String,
     /// Where its component is.
     pub plugin: PluginRef,
+    /// The digest that its component must have.
+    pub sha256: Option<Digest>,
     /// Its own settings, an object.
     pub with: Value,
     /// What it may do.

@@ -111,6 +111,7 @@ impl Resolver<'_> {
             PluginItem::Name(plugin) => {
                 let full = PluginFull {
                     plugin,
+                    sha256: None,
                     name: None,
                     with: None,
                     allow: None,
@@ -139,6 +140,8 @@ impl Resolver<'_> {
         Some(PluginUse {
             name,
             plugin,
+            // The text was checked by its format.
+            sha256: full.sha256.and_then(|text| text.0.parse().ok()),
             with: Value::Object(full.with.unwrap_or_else(Map::new)),
             allow: resolve_allow(full.allow.unwrap_or_default()),
             limits: resolve_plugin_limits(&full.limits.unwrap_or_default()),
@@ -154,6 +157,7 @@ fn short_form(name: &str, at: &str, with: Value, run: Vec<String>, read: Vec<Str
     PluginUse {
         name: name.to_owned(),
         plugin: PluginRef::Builtin(name.to_owned()),
+        sha256: None,
         with,
         allow: Allow {
             run: run.into_iter().take(1).collect(),

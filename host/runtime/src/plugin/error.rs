@@ -142,13 +142,15 @@ impl LoadError {
     pub fn help(&self) -> &'static str {
         match self {
             LoadError::DigestMismatch { .. } => {
-                "if you meant to change it, pin the new digest in baepo.lock; if not, somebody changed the file"
+                "if you meant to change it, pin the new digest; if not, somebody changed the file"
             }
             LoadError::TooLarge { .. } => "build it for size, or without debug information",
             LoadError::NotWasm { .. } => "check the path and that the file was downloaded whole",
-            LoadError::CoreModule => "turn it into a component: `baepo plugin pack FILE.wasm`",
+            LoadError::CoreModule => {
+                "turn it into a component: `wasm-tools component new FILE.wasm`"
+            }
             LoadError::Malformed { .. } => {
-                "build it again; `baepo plugin check FILE.wasm` says more"
+                "build it again; `wasm-tools validate FILE.wasm` says more"
             }
             LoadError::Incompatible { is_newer: true, .. } => {
                 "update baepo, or build the plugin with an older SDK"
@@ -160,7 +162,7 @@ impl LoadError {
                 "use `baepo:hooks/http` or `baepo:hooks/socket`; for Python, build with `--stub-wasi`"
             }
             LoadError::UnknownImport { .. } => {
-                "use only what wit/ offers; `baepo plugin check FILE.wasm` lists all imports"
+                "use only what wit/ offers; `wasm-tools component wit FILE.wasm` lists all imports"
             }
             LoadError::NoHook { .. } => {
                 "export one of build, test, strategy, monitor, target, feedback of `baepo:hooks@0.1.0`"
