@@ -38,6 +38,10 @@ pub(crate) struct AgentArgs {
     /// The control socket; in the state folder where absent.
     #[arg(long)]
     control: Option<PathBuf>,
+    /// End with all instances when standard input ends: whoever started this
+    /// agent for itself is gone.
+    #[arg(long, hide = true)]
+    ephemeral: bool,
     /// Ask the running agent to stop its instances and itself.
     #[arg(long)]
     stop: bool,
@@ -76,6 +80,7 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
     }
     std::fs::create_dir_all(&state_dir)
         .with_context(|| format!("cannot make {}", state_dir.display()))?;
+    let own_control = control.clone();
     let options = AgentOptions {
         state_dir,
         listen,
@@ -91,8 +96,22 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
         }
     };
     crate::complain(&format!("agent: listening on {}", agent.place()));
+    if args.ephemeral {
+        tokio::spawn(end_with_starter(own_control));
+    }
     agent.run(crate::run::cancelled_by_signals()).await;
     Ok(Exit::Success)
+}
+
+/// Ends this agent and its instances, by its own socket, when the other end of
+/// standard input is closed.
+async fn end_with_starter(control: PathBuf) {
+    let gone = tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await;
+    // An end and an error mean the same: nobody is there.
+    drop(gone);
+    if let Err(error) = LocalTarget::new(control).shutdown(STOP_DEADLINE).await {
+        crate::complain(&format!("error: {}", one_line(&error)));
+    }
 }
 
 async fn stop(control: PathBuf) -> anyhow::Result<Exit> {

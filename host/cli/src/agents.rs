@@ -88,7 +88,9 @@ impl AgentProcess {
             .arg(environment.target.listen.to_string())
             .arg("--control")
             .arg(control(state))
-            .stdin(Stdio::null())
+            .arg("--ephemeral")
+            // Held open as long as this process lives, however it ends.
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             // A signal to the run is not a signal to the agent.

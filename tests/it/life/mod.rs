@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod demo;
+mod ephemeral;
 mod kill;
 mod waiting;
 
@@ -241,6 +242,15 @@ impl Checkout {
             && share["digest"] == stable["digest"]
             && instances["ready"] == instances["asked"];
         whole.then(|| stable["revision"]["commit"].as_str().unwrap().to_owned())
+    }
+
+    /// How many processes run a program of this checkout's state folder.
+    pub(crate) fn living_below_state(&self) -> usize {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        processes
+            .filter_map(|process| std::fs::read_link(process.path().join("exe")).ok())
+            .filter(|exe| exe.starts_with(self.state()))
+            .count()
     }
 
     pub(crate) fn head(&self) -> String {

@@ -30,7 +30,7 @@ use crate::github::event::Trigger;
 use crate::output::Output;
 use crate::plugins::Plugins;
 use crate::render::{grouped, markdown, terminal::Paint};
-use crate::run::{Run, RunOptions};
+use crate::run::{Run, RunOptions, cancelled_by_signals};
 use crate::show::Show;
 
 /// Requests per second: enough for evidence at one percent within seconds, and
@@ -123,6 +123,7 @@ struct Demo<'a> {
     port: u16,
     agent: AgentProcess,
     plugins: Plugins,
+    cancel: CancellationToken,
 }
 
 impl<'a> Demo<'a> {
@@ -150,6 +151,7 @@ impl<'a> Demo<'a> {
             port,
             agent,
             plugins,
+            cancel: cancelled_by_signals(),
         })
     }
 
@@ -163,6 +165,9 @@ impl<'a> Demo<'a> {
             self.show
                 .line(&paint.bold(&format!("{} — {}", sample.name, sample.summary)));
             let report = self.roll_out(sample).await?;
+            if self.cancel.is_cancelled() {
+                bail!("the demonstration was stopped; nothing of it is left running");
+            }
             if load.is_none() {
                 if report.rollouts.last().and_then(|r| r.outcome) != Some(Outcome::Succeeded) {
                     bail!(
@@ -199,7 +204,7 @@ impl<'a> Demo<'a> {
             resume: false,
             max_wait: None,
             agents: agents::Where::Folder(self.folder.join("agent")),
-            cancel: CancellationToken::new(),
+            cancel: self.cancel.clone(),
         };
         let journal = options.journal.join(format!("{}.jsonl", options.run));
         // A journal of an earlier demonstration is not continued.
