@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use baepo_core::digest::Digest;
 use baepo_runtime::capability::grants::Grants;
-use baepo_runtime::plugin::{Hook, HostOptions, LoadError, PluginHost, PluginSource};
+use baepo_runtime::plugin::{CallLimits, Hook, LoadError, PluginSource, read_component};
 use expect_test::{Expect, expect};
 
 use super::guest;
@@ -40,11 +40,13 @@ async fn a_digest_that_differs_is_refused_before_parsing() -> Result<()> {
 
 #[tokio::test]
 async fn a_component_that_is_too_large_is_refused_before_parsing() -> Result<()> {
-    let host = PluginHost::new(HostOptions {
+    let limits = CallLimits {
         component_bytes: 10,
-        ..HostOptions::default()
-    })?;
-    let loaded = guest::load_bytes(&host, b"more than 10 bytes", Grants::default(), None).await;
+        ..CallLimits::BRIEF
+    };
+    let host = guest::host()?;
+    let bytes = b"more than 10 bytes";
+    let loaded = guest::load_bytes(&host, bytes, Grants::default(), Some(limits)).await;
     let refused = loaded.err().context("it was loaded")?;
     let (size_bytes, limit_bytes) = (18, 10);
     assert_eq!(
@@ -53,6 +55,28 @@ async fn a_component_that_is_too_large_is_refused_before_parsing() -> Result<()>
             size_bytes,
             limit_bytes
         }
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_a_component_of_200_megabytes_not_one_byte_is_read() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("huge.wasm");
+    std::fs::File::create(&path)?.set_len(200_000_000)?;
+    let refused = read_component(&path, CallLimits::BRIEF.component_bytes);
+    let (size_bytes, limit_bytes) = (200_000_000, 64 << 20);
+    assert_eq!(
+        refused,
+        Err(LoadError::TooLarge {
+            size_bytes,
+            limit_bytes
+        })
+    );
+    let missing = read_component(&folder.path().join("none.wasm"), 10);
+    ensure!(
+        matches!(missing, Err(LoadError::Unreadable { .. })),
+        "{missing:?}"
     );
     Ok(())
 }
