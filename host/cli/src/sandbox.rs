@@ -112,3 +112,84 @@ pub(crate) fn limits(used: &PluginUse, hook: Hook) -> Option<CallLimits> {
     }
     Some(limits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_file_sets_its_limit() {
+        let source = "\
+app: shop
+build:
+  - plugin: ./x.wasm
+    limits:
+      { cpu: 1s, time: 2s, memory: 3B, memories: 4, tables: 5, table-elements: 6, instances: 7,
+        handles: 8, exchange: 9B, answer: 10B, log: 11B, log-lines: 12, file: 13B,
+        http-requests: 14, http: 15B, http-headers: 16B, http-timeout: 17s, random: 18B,
+        component: 19B, compile: 20s }
+environments:
+  production:
+    target: { local: { listen: \"127.0.0.1:8080\", command: [shop], health: / } }
+    strategy: direct
+";
+        let config = crate::config::parse("baepo.yml", source).unwrap();
+        let second = Duration::from_secs(1);
+        let expected = CallLimits {
+            cpu: second,
+            wall: second * 2,
+            memory_bytes: 3,
+            memories: 4,
+            tables: 5,
+            table_elements: 6,
+            instances: 7,
+            handles: 8,
+            hostcall_bytes: 9,
+            answer_bytes: 10,
+            log_bytes: 11,
+            log_lines: 12,
+            file_bytes: 13,
+            http_requests: 14,
+            http_bytes: 15,
+            http_header_bytes: 16,
+            http_timeout: second * 17,
+            random_bytes: 18,
+            component_bytes: 19,
+            compile: second * 20,
+        };
+        assert_eq!(limits(&config.build[0], Hook::Build), Some(expected));
+    }
+
+    #[test]
+    fn compiled_plugins_are_kept_where_no_stranger_can_write() {
+        let place = |variables: &[(&str, &str)]| {
+            let variable = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            cache(&variable, Path::new("/work")).map(|options| options.folder)
+        };
+        let home = ("HOME", "/home/u");
+        let actions = ("GITHUB_ACTIONS", "true");
+        let kept = Some(PathBuf::from("/home/u/.cache/baepo/compiled"));
+        assert_eq!(place(&[home]), kept);
+        assert_eq!(place(&[home, actions, ("GITHUB_EVENT_NAME", "push")]), kept);
+        for event in [
+            "pull_request",
+            "pull_request_target",
+            "issue_comment",
+            "",
+            "workflow_run",
+        ] {
+            assert_eq!(place(&[home, actions, ("GITHUB_EVENT_NAME", event)]), None);
+        }
+        let named = |folder| place(&[home, ("BAEPO_CACHE", folder)]);
+        assert_eq!(named("/var/baepo"), Some(PathBuf::from("/var/baepo")));
+        for folder in ["off", "relative", "/work/cache", "/home/u/.local"] {
+            assert_eq!(named(folder), None, "{folder}");
+        }
+        assert_eq!(place(&[("HOME", "/work/home")]), None);
+        assert_eq!(place(&[home, ("GITHUB_WORKSPACE", "/home")]), None);
+        assert_eq!(place(&[]), None);
+    }
+}

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::plugins::BUILTINS;
+use crate::show::{PluginFailure, without_commands};
 use crate::{Exit, complain, print, sandbox};
 
 /// Call one hook of a plugin and print its answer as JSON.
@@ -59,14 +60,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let plugin = match load(&root, &args.plugin, hook, grants).await? {
         Ok(plugin) => plugin,
         Err(error) => {
-            complain(&format!("error: `{}` cannot be used: {error}", args.plugin));
-            complain(&format!("  help: {}", error.help()));
+            complain(&PluginFailure::of_load(&args.plugin, &error).to_string());
             return Ok(Exit::Usage);
         }
     };
     let context = CallContext {
         checkout: Some(root.into()),
-        log: Arc::new(|line| complain(&format!("{} | {}", line.plugin, harmless(&line.message)))),
+        log: Arc::new(|line| {
+            complain(&format!(
+                "{} | {}",
+                line.plugin,
+                without_commands(&line.message)
+            ))
+        }),
         ..CallContext::bare()
     };
     let wrong = || format!("{} does not fit the hook {hook}", args.input.display());
@@ -181,11 +187,4 @@ fn show<T: serde::Serialize>(plugin: &Plugin, outcome: CallOutcome<T>) -> anyhow
     });
     print(&serde_json::to_string_pretty(&shown)?);
     Ok(exit)
-}
-
-/// Without control characters, which a terminal would obey.
-fn harmless(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control() || *c == '\t')
-        .collect()
 }

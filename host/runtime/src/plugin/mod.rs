@@ -35,6 +35,7 @@ pub use cache::CacheOptions;
 pub use call::{CallContext, CallOutcome, Usage};
 pub use compile::{Compiler, compile_stdin};
 pub use error::{CallError, HostError, LoadError, TrapKind};
+pub use hooks::{TargetAnswer, TargetCall, TargetRefusal};
 pub use host::{HostOptions, PluginHost};
 pub use limits::{CallLimits, Limit};
 pub use load::{Plugin, PluginSource};
