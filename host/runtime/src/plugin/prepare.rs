@@ -58,11 +58,9 @@ impl PluginHost {
             tracing::warn!(%error, "a compiled plugin is not kept");
         }
         let opened = native::open(&host.engine, &Native::Bytes(&code));
-        let component = opened.map_err(|error| LoadError::HostBug {
-            what: format!(
-                "its compiler made what does not fit: {}",
-                plain_text(&error)
-            ),
+        // Compiled, and yet more than a pool has for one plugin.
+        let component = opened.map_err(|error| LoadError::Malformed {
+            why: plain_text(&error),
         })?;
         Ok((component, Origin::Compiled))
     }
