@@ -20,11 +20,14 @@ pub mod init;
 mod operate;
 pub mod output;
 mod plan;
+mod plugin;
 mod plugins;
 pub mod release;
 pub mod render;
 mod revision;
 mod run;
+mod sandbox;
+mod seal;
 mod show;
 
 use std::path::PathBuf;
@@ -76,13 +79,27 @@ enum Command {
     Doctor(doctor::Args),
     /// The releases that are kept in this checkout
     Release(release::Args),
+    /// Call plugins by hand
+    Plugin(plugin::Args),
     /// Print the JSON Schema of the configuration
     Schema,
+    /// Put compiled code of the built-in plugins into a copy of this binary
+    #[command(hide = true)]
+    Seal(seal::Args),
+    /// Compile a component from standard input; for baepo's own use
+    #[command(hide = true)]
+    CompileComponent {
+        /// How.
+        setting: Vec<String>,
+    },
 }
 
 /// Run the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::CompileComponent { setting } = &cli.command {
+        return baepo_runtime::plugin::compile_stdin(setting);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -133,6 +150,10 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rollback(args) => operate::rollback(args).await?,
         Command::History(args) => history::history(&args)?,
         Command::Agent(args) => agent::agent(args).await?,
+        Command::Plugin(args) => plugin::main(args).await?,
+        Command::Seal(args) => seal::seal(&args)?,
+        // Answered before there was a runtime.
+        Command::CompileComponent { .. } => Exit::Bug,
         Command::Schema => {
             print(config::schema::schema_text().trim_end());
             Exit::Success

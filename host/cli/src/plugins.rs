@@ -9,15 +9,16 @@ use baepo_core::rollout::{PinnedMonitor, PinnedPlugin};
 use baepo_core::verdict::Phase;
 use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::plugin::{
-    CallContext, CallError, CallLimits, Hook, HostOptions, Plugin, PluginHost, PluginSource,
+    CallContext, CallError, CallLimits, Hook, Plugin, PluginHost, PluginSource, read_component,
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{Config, Finding, Findings, PluginLimits, PluginRef, PluginUse};
+use crate::config::{Config, Finding, Findings, PluginRef, PluginUse};
 use crate::error::one_line;
+use crate::sandbox;
 
 /// The first-party components, embedded.
-const BUILTINS: [(&str, &[u8]); 7] = [
+pub(crate) const BUILTINS: [(&str, &[u8]); 7] = [
     (
         "command",
         include_bytes!("../../../plugins/dist/command.wasm"),
@@ -120,7 +121,7 @@ impl Plugins {
     /// # Errors
     /// All plugins that cannot be used, each at its place in the file.
     pub(crate) async fn load(config: Config, root: &Path) -> Result<Plugins, Findings> {
-        let host = match PluginHost::new(HostOptions::default()) {
+        let host = match PluginHost::new(sandbox::options(root)) {
             Ok(host) => host,
             Err(error) => {
                 let finding = Finding::new(config.locate("", ""), one_line(&error));
@@ -183,6 +184,7 @@ impl Loader<'_> {
     }
 
     async fn load(&mut self, used: &PluginUse, hook: Hook) -> Option<Loaded> {
+        let limits = sandbox::limits(used, hook);
         let bytes = match &used.plugin {
             PluginRef::Builtin(name) => {
                 let known = BUILTINS.iter().find(|(known, _)| known == name);
@@ -190,9 +192,15 @@ impl Loader<'_> {
                     .map(|(_, bytes)| Cow::Borrowed(*bytes))
                     .ok_or_else(|| "there is no such built-in plugin".to_owned())
             }
-            PluginRef::Path(path) => std::fs::read(self.root.join(path))
-                .map(Cow::Owned)
-                .map_err(|error| format!("{} cannot be read: {error}", path.display())),
+            PluginRef::Path(path) => {
+                let limit = limits
+                    .as_ref()
+                    .unwrap_or(CallLimits::of(hook))
+                    .component_bytes;
+                read_component(&self.root.join(path), limit)
+                    .map(Cow::Owned)
+                    .map_err(|error| format!("{}: {error}", path.display()))
+            }
         };
         let bytes = match bytes {
             Ok(bytes) => bytes,
@@ -210,7 +218,6 @@ impl Loader<'_> {
                 return None;
             }
         };
-        let limits = limits(used, hook);
         let source = PluginSource {
             name: &used.name,
             bytes: &bytes,
@@ -275,28 +282,4 @@ impl Loader<'_> {
 fn grants(used: &PluginUse) -> Result<Grants, String> {
     let value = serde_json::to_value(&used.allow).map_err(|error| error.to_string())?;
     serde_json::from_value(value).map_err(|error| error.to_string())
-}
-
-/// The hook's defaults, and over them what the user wrote.
-fn limits(used: &PluginUse, hook: Hook) -> Option<CallLimits> {
-    let PluginLimits {
-        cpu,
-        time,
-        memory_bytes,
-    } = used.limits;
-    if cpu.is_none() && time.is_none() && memory_bytes.is_none() {
-        return None;
-    }
-    let mut limits = CallLimits::of(hook).clone();
-    if let Some(cpu) = cpu {
-        limits.cpu = cpu.to_duration();
-        limits.wall = limits.wall.max(limits.cpu);
-    }
-    if let Some(time) = time {
-        limits.wall = time.to_duration();
-    }
-    if let Some(bytes) = memory_bytes {
-        limits.memory_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    }
-    Some(limits)
 }

@@ -20,6 +20,12 @@ use sha2::{Digest as _, Sha256};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
+/// A constant for each guest. One that no test names does not compile.
+pub(crate) mod names {
+    #![deny(dead_code)]
+    include!(concat!(env!("OUT_DIR"), "/guests.rs"));
+}
+
 /// Behind each guest: a memory, and an allocator that never frees.
 const BEHIND: &str = r#"
 (memory (export "memory") 1)
@@ -44,6 +50,23 @@ world guessing-plugin {
     import wasi:clocks/monotonic-clock@0.2.3;
     include baepo:hooks/strategy-plugin@0.1.0;
 }
+world random-plugin {
+    import wasi:random/random@0.2.3;
+    include baepo:hooks/strategy-plugin@0.1.0;
+}
+world waiting-plugin {
+    import wasi:clocks/monotonic-clock@0.2.3;
+    import wasi:io/poll@0.2.3;
+    include baepo:hooks/build-plugin@0.1.0;
+}
+world leaking-plugin {
+    import wasi:cli/stdout@0.2.3;
+    include baepo:hooks/strategy-plugin@0.1.0;
+}
+world making-plugin {
+    export acme:tools/things@1.0.0;
+    include baepo:hooks/strategy-plugin@0.1.0;
+}
 world socket-plugin {
     import wasi:sockets/instance-network@0.2.3;
     include baepo:hooks/strategy-plugin@0.1.0;
@@ -59,10 +82,34 @@ world peeking-plugin {
     include baepo:hooks/build-plugin@0.1.0;
     include baepo:hooks/strategy-plugin@0.1.0;
 }
-package acme:tools@1.0.0 { interface magic { wave: func(); } }
-package wasi:cli@0.2.3 { interface exit { exit: func(status: result); } }
-package wasi:random@0.2.3 { interface random { get-random-u64: func() -> u64; } }
-package wasi:clocks@0.2.3 { interface monotonic-clock { now: func() -> u64; } }
+package acme:tools@1.0.0 {
+    interface magic { wave: func(); }
+    interface things { resource thing {} }
+}
+package wasi:io@0.2.3 {
+    interface poll { resource pollable { block: func(); } }
+    interface streams { resource output-stream {} }
+}
+package wasi:cli@0.2.3 {
+    interface exit { exit: func(status: result); }
+    interface stdout {
+        use wasi:io/streams@0.2.3.{output-stream};
+        get-stdout: func() -> output-stream;
+    }
+}
+package wasi:random@0.2.3 {
+    interface random {
+        get-random-u64: func() -> u64;
+        get-random-bytes: func(len: u64) -> list<u8>;
+    }
+}
+package wasi:clocks@0.2.3 {
+    interface monotonic-clock {
+        use wasi:io/poll@0.2.3.{pollable};
+        now: func() -> u64;
+        subscribe-duration: func(when: u64) -> pollable;
+    }
+}
 package wasi:sockets@0.2.3 {
     interface instance-network {
         resource network;
@@ -94,7 +141,12 @@ pub(crate) fn component(name: &str) -> Result<Vec<u8>> {
 
 /// The same, for a plugin interface of another version.
 pub(crate) fn component_for(name: &str, version: &str) -> Result<Vec<u8>> {
-    let body = text(name)?.replace("@0.1.0", &format!("@{version}"));
+    component_of(&text(name)?, version).with_context(|| name.to_string())
+}
+
+/// The text of a guest as a component.
+pub(crate) fn component_of(text: &str, version: &str) -> Result<Vec<u8>> {
+    let body = text.replace("@0.1.0", &format!("@{version}"));
     let world = body
         .lines()
         .next()

@@ -1,7 +1,12 @@
 //! The plugin host: a real engine, and one guest for each misbehaviour.
 
 mod capability;
+mod compiled;
+mod frozen;
 mod guest;
 mod honest;
 mod hostile;
+mod limits;
 mod load;
+mod rounds;
+mod spoken;

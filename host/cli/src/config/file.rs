@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::unit::{
-    AmountText, DurationText, FileNameText, InsidePathText, LiteralText, NameText, PercentText,
-    PlainText, Sha256Text, SizeText, UrlPathText, VariableText, WordText,
+    AmountText, CountText, DurationText, FileNameText, InsidePathText, LiteralText, NameText,
+    PercentText, PlainText, Sha256Text, SizeText, UrlPathText, VariableText, WordText,
 };
 
 /// What baepo builds, tests and releases, and how it rolls that out. Keys that
@@ -161,7 +161,7 @@ pub struct AllowFile {
     pub socket: Option<Vec<PlainText>>,
 }
 
-/// How much a plugin may use in one call.
+/// How much a plugin may use, above all in one call.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PluginLimitsFile {
@@ -171,9 +171,60 @@ pub struct PluginLimitsFile {
     /// Wall time, the programs that it runs included.
     #[schemars(example = &"30m")]
     pub time: Option<DurationText>,
-    /// Memory of the plugin itself.
+    /// Memory of the plugin itself, all of its memories together.
     #[schemars(example = &"128MiB")]
     pub memory: Option<SizeText>,
+    /// Core memories.
+    #[schemars(example = 16)]
+    pub memories: Option<CountText>,
+    /// Core tables.
+    #[schemars(example = 64)]
+    pub tables: Option<CountText>,
+    /// Elements of all tables together.
+    #[schemars(example = 100000)]
+    pub table_elements: Option<CountText>,
+    /// Core instances.
+    #[schemars(example = 128)]
+    pub instances: Option<CountText>,
+    /// Handles of resources at a time.
+    #[schemars(example = 1000)]
+    pub handles: Option<CountText>,
+    /// Data of one exchange between the plugin and the host.
+    #[schemars(example = &"8MiB")]
+    pub exchange: Option<SizeText>,
+    /// The answer of the hook.
+    #[schemars(example = &"4MiB")]
+    pub answer: Option<SizeText>,
+    /// Text of the log; what is beyond is dropped, and the log says so.
+    #[schemars(example = &"1MiB")]
+    pub log: Option<SizeText>,
+    /// Lines of the log; what is beyond is dropped, and the log says so.
+    #[schemars(example = 10000)]
+    pub log_lines: Option<CountText>,
+    /// One file that is read or written.
+    #[schemars(example = &"32MiB")]
+    pub file: Option<SizeText>,
+    /// HTTP requests.
+    #[schemars(example = 50)]
+    pub http_requests: Option<CountText>,
+    /// Bodies of all HTTP requests and answers together.
+    #[schemars(example = &"16MiB")]
+    pub http: Option<SizeText>,
+    /// Headers of one HTTP request, and of its answer.
+    #[schemars(example = &"64KiB")]
+    pub http_headers: Option<SizeText>,
+    /// One HTTP exchange.
+    #[schemars(example = &"10s")]
+    pub http_timeout: Option<DurationText>,
+    /// Randomness at a time.
+    #[schemars(example = &"64KiB")]
+    pub random: Option<SizeText>,
+    /// The component itself.
+    #[schemars(example = &"64MiB")]
+    pub component: Option<SizeText>,
+    /// Time to compile the component.
+    #[schemars(example = &"2m")]
+    pub compile: Option<DurationText>,
 }
 
 /// What belongs to a release beside the files that were built.

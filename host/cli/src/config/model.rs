@@ -185,16 +185,10 @@ pub struct Allow {
     pub socket: Vec<String>,
 }
 
-/// How much a plugin may use in one call; the host's default where absent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PluginLimits {
-    /// CPU time.
-    pub cpu: Option<Millis>,
-    /// Wall time.
-    pub time: Option<Millis>,
-    /// Memory in bytes.
-    pub memory_bytes: Option<u64>,
-}
+/// How much a plugin may use where the user says so: keys as in the file, and
+/// milliseconds, bytes or counts. The host has a default for what is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PluginLimits(pub BTreeMap<&'static str, u64>);
 
 impl Config {
     /// As the user knows the file, for example `.github/baepo.yml`.

@@ -8,7 +8,7 @@ use super::file::{AllowFile, Build, PluginFull, PluginItem, PluginLimitsFile, Te
 use super::finding::{Finding, check_spelling};
 use super::model::{Allow, PluginLimits, PluginRef, PluginUse};
 use super::resolve::Resolver;
-use super::unit::{parse_duration, parse_size};
+use super::unit::{CountText, DurationText, SizeText, parse_count, parse_duration, parse_size};
 
 /// What a plugin is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,18 +258,56 @@ fn resolve_allow(file: AllowFile) -> Allow {
 
 /// The texts were checked by their formats.
 fn resolve_plugin_limits(file: &PluginLimitsFile) -> PluginLimits {
-    PluginLimits {
-        cpu: file
-            .cpu
-            .as_ref()
-            .and_then(|text| parse_duration(&text.0).ok()),
-        time: file
-            .time
-            .as_ref()
-            .and_then(|text| parse_duration(&text.0).ok()),
-        memory_bytes: file
-            .memory
-            .as_ref()
-            .and_then(|text| parse_size(&text.0).ok()),
-    }
+    let time_of = |text: &Option<DurationText>| Some(parse_duration(&text.as_ref()?.0).ok()?.0);
+    let size_of = |text: &Option<SizeText>| parse_size(&text.as_ref()?.0).ok();
+    let count_of = |text: &Option<CountText>| parse_count(&text.as_ref()?.0).ok();
+    // By name, so that a key that is forgotten here does not compile.
+    let PluginLimitsFile {
+        cpu,
+        time,
+        memory,
+        memories,
+        tables,
+        table_elements,
+        instances,
+        handles,
+        exchange,
+        answer,
+        log,
+        log_lines,
+        file,
+        http_requests,
+        http,
+        http_headers,
+        http_timeout,
+        random,
+        component,
+        compile,
+    } = file;
+    let all = [
+        ("cpu", time_of(cpu)),
+        ("time", time_of(time)),
+        ("memory", size_of(memory)),
+        ("memories", count_of(memories)),
+        ("tables", count_of(tables)),
+        ("table-elements", count_of(table_elements)),
+        ("instances", count_of(instances)),
+        ("handles", count_of(handles)),
+        ("exchange", size_of(exchange)),
+        ("answer", size_of(answer)),
+        ("log", size_of(log)),
+        ("log-lines", count_of(log_lines)),
+        ("file", size_of(file)),
+        ("http-requests", count_of(http_requests)),
+        ("http", size_of(http)),
+        ("http-headers", size_of(http_headers)),
+        ("http-timeout", time_of(http_timeout)),
+        ("random", size_of(random)),
+        ("component", size_of(component)),
+        ("compile", time_of(compile)),
+    ];
+    let set = all
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)));
+    PluginLimits(set.collect())
 }

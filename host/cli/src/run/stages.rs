@@ -14,6 +14,7 @@ use crate::config::Environment;
 use crate::error::one_line;
 use crate::github::event::Reach;
 use crate::plugins::Loaded;
+use crate::show::PluginFailure;
 
 /// How a stage ended.
 pub(super) type Ended = (StageResult, StageOutput, Vec<Annotation>);
@@ -62,7 +63,11 @@ impl Run<'_> {
                 text,
             });
         }
-        outcome.result.map_err(|error| one_line(&error))
+        outcome.result.map_err(|error| {
+            let failure = PluginFailure::of_call(&loaded.used.name, &error);
+            self.show.plugin_failed(&failure);
+            one_line(&error)
+        })
     }
 
     pub(super) async fn build(&mut self, stage: &Stage, name: &str) -> Ended {

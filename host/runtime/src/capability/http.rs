@@ -66,6 +66,15 @@ async fn send(state: &mut CallState, asked: wit::Request) -> Result<wit::Respons
     if !may_ask(&grants.net, &destination) {
         return Err(deny(state, destination.to_string()));
     }
+    let header_bytes: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    if header_bytes > limits.http_header_bytes {
+        let limit = limits.http_header_bytes;
+        return Err(Error::Limit(format!("{limit} bytes of headers a request")));
+    }
     let sent = request.body().size_hint_exact();
     let left = state.spend_http(sent).map_err(Error::Limit)?;
     let limit = limit.min(left);

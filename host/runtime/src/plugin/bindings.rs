@@ -17,6 +17,8 @@ wasmtime::component::bindgen!({
             export baepo:hooks/test@0.1.0;
             export baepo:hooks/strategy@0.1.0;
             export baepo:hooks/monitor@0.1.0;
+            export baepo:hooks/target@0.1.0;
+            export baepo:hooks/feedback@0.1.0;
         }
     ",
     world: "baepo:host/every-hook",

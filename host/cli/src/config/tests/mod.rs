@@ -109,11 +109,9 @@ fn the_smallest_file_becomes_a_whole_configuration() {
                     secrets: [],
                     socket: [],
                 },
-                limits: PluginLimits {
-                    cpu: None,
-                    time: None,
-                    memory_bytes: None,
-                },
+                limits: PluginLimits(
+                    {},
+                ),
                 with_at: "build",
             },
         ]
