@@ -18,6 +18,7 @@ mod github;
 mod history;
 pub mod init;
 mod operate;
+mod outside;
 mod plan;
 mod plugins;
 pub mod release;
@@ -81,7 +82,12 @@ enum Command {
 
 /// Run the command line of this process.
 pub fn main() -> ExitCode {
+    if let Some(code) = baepo_runtime::capability::process::take_over(std::env::args_os()) {
+        return code;
+    }
+    outside::settle();
     let cli = Cli::parse();
+    show::mask(&outside::outside().secrets);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

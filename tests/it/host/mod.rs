@@ -5,3 +5,7 @@ mod guest;
 mod honest;
 mod hostile;
 mod load;
+mod moved;
+mod net;
+mod process;
+mod secrets;

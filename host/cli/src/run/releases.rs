@@ -77,7 +77,7 @@ impl Run<'_> {
 
 type Variables = (BTreeMap<String, String>, BTreeMap<String, Secret>);
 
-/// Plain variables, and secrets with their values from this process.
+/// Plain variables, and secrets with their values from this run.
 fn variables(environment: &Environment) -> Result<Variables, String> {
     let (mut plain, mut secrets) = (BTreeMap::new(), BTreeMap::new());
     for (name, variable) in &environment.env {
@@ -86,15 +86,13 @@ fn variables(environment: &Environment) -> Result<Variables, String> {
                 plain.insert(name.clone(), value.clone());
             }
             Variable::Secret(secret) => {
-                // GitHub hands an unset secret over as an empty variable.
-                let value = std::env::var(secret).ok().filter(|value| !value.is_empty());
-                let Some(value) = value else {
+                let Some(value) = crate::outside::secret(secret) else {
                     return Err(format!(
                         "secret `{secret}` of environment `{}` has no value; set the variable {secret} for this run",
                         environment.name
                     ));
                 };
-                secrets.insert(name.clone(), Secret::new(secret, value));
+                secrets.insert(name.clone(), Secret::new(secret, value.expose()));
             }
         }
     }
