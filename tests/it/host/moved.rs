@@ -46,12 +46,16 @@ impl Job {
     /// `baepo run` in a checkout, stopped in the middle of its build. As root it
     /// runs as somebody else, for root may do everything.
     fn start(variables: &[(&str, &str)]) -> Result<Job> {
+        Job::start_with(variables, BUILD)
+    }
+
+    fn start_with(variables: &[(&str, &str)], build: &str) -> Result<Job> {
         let folder = tempfile::tempdir()?;
         let root = folder.path();
         let binary = root.join("baepo");
         std::fs::copy(baepo(), &binary)?;
         std::fs::write(root.join("baepo.yml"), CONFIG)?;
-        std::fs::write(root.join("build.sh"), BUILD)?;
+        std::fs::write(root.join("build.sh"), build)?;
         for args in [
             &["init", "--quiet", "--initial-branch=main"][..],
             &["add", "baepo.yml", "build.sh"],
@@ -189,6 +193,21 @@ fn a_process_of_the_same_user_cannot_look_into_baepo() -> Result<()> {
     other.wait()?;
     assert_eq!(seen, (true, false));
     job.finish().map(drop)
+}
+
+#[test]
+fn programs_go_with_baepo_however_it_ends() -> Result<()> {
+    let build = "setsid sleep 61.108 &\necho up\nread line < go\n";
+    let mut job = Job::start_with(&[], build)?;
+    job.child.kill()?;
+    job.child.wait()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(super::capability::is_gone("61.108"))?;
+    runtime.block_on(super::capability::is_gone(
+        &job.folder.path().display().to_string(),
+    ))
 }
 
 #[test]

@@ -76,10 +76,15 @@ pub fn claim() -> std::io::Result<Option<SecretVault>> {
 /// Start this process again without these variables. Returns only if that
 /// fails. To be called while the process has one thread.
 pub fn move_out(variables: &BTreeMap<String, Kind>) -> std::io::Error {
-    match prepare(variables) {
-        Ok(mut command) => command.exec(),
-        Err(error) => error,
-    }
+    let (file, mut command) = match prepare(variables) {
+        Ok(prepared) => prepared,
+        Err(error) => return error,
+    };
+    // Where that works, the process is replaced with the file open.
+    let error = command.exec();
+    // Otherwise nobody is to inherit it. There is no more to be done.
+    let _ = file.set_len(0);
+    error
 }
 
 /// A vault of variables that could not be moved.
@@ -95,14 +100,12 @@ pub fn make_undumpable() -> std::io::Result<()> {
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
-fn prepare(variables: &BTreeMap<String, Kind>) -> std::io::Result<Command> {
+fn prepare(variables: &BTreeMap<String, Kind>) -> std::io::Result<(File, Command)> {
     let text = written(variables);
     // Not closed when the process starts again: that is what it is for.
     let mut file = File::from(memfd_create(FILE, MemfdFlags::empty())?);
     file.write_all(&text)?;
     let mark = format!("{}:{}", file.as_raw_fd(), std::process::id());
-    // It must live on under its number; the process is replaced with it open.
-    std::mem::forget(file);
     let mut arguments = std::env::args_os();
     let mut command = Command::new(std::env::current_exe()?);
     if let Some(name) = arguments.next() {
@@ -112,7 +115,7 @@ fn prepare(variables: &BTreeMap<String, Kind>) -> std::io::Result<Command> {
     for name in variables.keys() {
         command.env_remove(name);
     }
-    Ok(command)
+    Ok((file, command))
 }
 
 /// `SNAME=VALUE` or `PNAME=VALUE`, and a zero byte behind each.

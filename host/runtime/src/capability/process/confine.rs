@@ -53,6 +53,12 @@ impl Confinement {
         self.has_landlock
     }
 
+    /// Whether a program cannot send signals to others, and so cannot end who
+    /// keeps it.
+    pub fn holds_signals(&self) -> bool {
+        self.has_landlock && walls::holds_signals()
+    }
+
     pub(super) fn launcher(&self) -> Option<&Path> {
         self.launcher.as_deref()
     }

@@ -54,6 +54,14 @@ pub(super) fn is_offered() -> bool {
     ruleset.and_then(Ruleset::create).is_ok()
 }
 
+/// Whether it keeps signals in, too: since Linux 6.12.
+pub(super) fn holds_signals() -> bool {
+    let ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .scope(Scope::Signal);
+    ruleset.and_then(Ruleset::create).is_ok()
+}
+
 /// Restrict this process and all that it becomes and starts, for ever.
 pub(super) fn raise(walls: &Walls) -> Result<(), RulesetError> {
     // Making devices is handled, so that it can be allowed nowhere.
