@@ -165,7 +165,7 @@ fn secrets_are_not_in_the_environment_of_baepo_and_of_nothing_that_it_starts() -
     for hidden in ["hunter2", "ghs_", "PLAIN", "aHVudGVyMi1k"] {
         ensure!(!said.contains(hidden), "{hidden} in {said}");
     }
-    ensure!(said.contains("environ: Permission denied"), "{said}");
+    ensure!(said.contains("/environ: "), "its keeper was read: {said}");
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 //! The **keeper** starts the program and outlives it. It adopts whatever the
 //! program leaves behind (`PR_SET_CHILD_SUBREAPER`), and ends it when the
 //! program has ended, when the host ends everything below it, or when the host
-//! is gone. The **gate** restricts itself by Landlock and becomes the program;
-//! it is a process of its own because a process can only restrict itself, and
+//! is gone. The **gate** gives up what root has beyond other users,
+//! restricts itself by Landlock and becomes the program; it is a process of its own because a process can only restrict itself, and
 //! the keeper must stay outside, where the program cannot reach it.
 //!
 //! Neither sees a variable of the program under its own name: a plugin that
@@ -23,6 +23,9 @@ use rustix::io::Errno;
 use rustix::process::{
     DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, getpid, getppid, pidfd_open,
     set_child_subreaper, set_dumpable_behavior, set_parent_process_death_signal, wait,
+};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs,
 };
 use serde::{Deserialize, Serialize};
 
@@ -165,11 +168,39 @@ fn code(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255)
 }
 
+/// Of root's powers, keep those that a container leaves it: builds use them, and
+/// none of them lets a program look into processes that are not its own.
+/// Together with `no_new_privs` they do not come back. Who is not root has none
+/// to give up. Source: capabilities(7), and the default of container engines.
+fn give_up_powers() -> rustix::io::Result<()> {
+    let kept = CapabilitySet::CHOWN
+        | CapabilitySet::DAC_OVERRIDE
+        | CapabilitySet::FOWNER
+        | CapabilitySet::FSETID
+        | CapabilitySet::KILL
+        | CapabilitySet::SETGID
+        | CapabilitySet::SETUID
+        | CapabilitySet::NET_BIND_SERVICE
+        | CapabilitySet::NET_RAW
+        | CapabilitySet::SYS_CHROOT
+        | CapabilitySet::AUDIT_WRITE
+        | CapabilitySet::SETFCAP;
+    let now = capabilities(None)?;
+    let sets = CapabilitySets {
+        effective: now.effective & kept,
+        permitted: now.permitted & kept,
+        inheritable: now.inheritable & kept,
+    };
+    set_capabilities(None, sets)
+}
+
 fn pass(orders: &OsStr, rest: &[OsString]) -> Result<ExitCode, String> {
     let orders = read(orders)?;
     let (program, arguments) = rest.split_first().ok_or("there is no program")?;
     // Should the keeper be ended by force, at least the program goes with it.
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| error.to_string())?;
+    set_no_new_privs(true).map_err(told("no new privileges"))?;
+    give_up_powers().map_err(told("capabilities"))?;
     if let Some(walls) = &orders.walls {
         walls::raise(walls).map_err(|error| format!("Landlock: {error}"))?;
     }

@@ -295,33 +295,43 @@ fn exit_code(status: ExitStatus) -> i32 {
 
 /// What a program started; ended when dropped, so that a call that is given up
 /// leaves nothing behind.
-enum Tree {
+struct Tree(Option<Root>);
+
+enum Root {
     /// The processes that stayed in this group.
     Group(Pid),
     /// All processes below this keeper, which then goes by itself.
-    Below(Pid),
-    Gone,
+    Keeper(Pid),
 }
 
 impl Tree {
     fn of(child: &Child, has_keeper: bool) -> Tree {
-        match child.id().and_then(|id| Pid::from_raw(id as i32)) {
-            Some(pid) if has_keeper => Tree::Below(pid),
-            Some(pid) => Tree::Group(pid),
-            None => Tree::Gone,
+        let pid = child.id().and_then(|id| Pid::from_raw(id as i32));
+        Tree(pid.map(|pid| match has_keeper {
+            true => Root::Keeper(pid),
+            false => Root::Group(pid),
+        }))
+    }
+
+    /// The program has ended, and so has its keeper, which saw to the rest: its
+    /// number may be another's now.
+    fn has_ended(&mut self) {
+        if let Some(Root::Keeper(_)) = self.0 {
+            self.0 = None;
         }
+        self.end();
     }
 
     fn end(&mut self) {
-        match std::mem::replace(self, Tree::Gone) {
-            Tree::Group(pid) => {
+        match self.0.take() {
+            Some(Root::Group(pid)) => {
                 // Nobody left in the group is as good as killed.
                 let _ = kill_process_group(pid, Signal::KILL);
             }
-            Tree::Below(pid) => {
+            Some(Root::Keeper(pid)) => {
                 end_all_below(pid);
             }
-            Tree::Gone => {}
+            None => {}
         }
     }
 }
@@ -391,11 +401,7 @@ impl Running {
             }
             return Err(wit::ProcessError::Timeout);
         };
-        match self.tree {
-            // The keeper has seen to it, and its number may be another's now.
-            Tree::Below(_) => self.tree = Tree::Gone,
-            Tree::Group(_) | Tree::Gone => self.tree.end(),
-        }
+        self.tree.has_ended();
         if !drained {
             let _ = tokio::time::timeout(DRAIN, &mut streams).await;
         }
