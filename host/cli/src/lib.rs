@@ -19,6 +19,7 @@ mod history;
 pub mod init;
 mod operate;
 pub mod output;
+mod outside;
 mod plan;
 mod plugin;
 mod plugins;
@@ -96,10 +97,15 @@ enum Command {
 
 /// Run the command line of this process.
 pub fn main() -> ExitCode {
+    if let Some(code) = baepo_runtime::capability::process::take_over(std::env::args_os()) {
+        return code;
+    }
+    outside::settle();
     let cli = Cli::parse();
     if let Command::CompileComponent { setting } = &cli.command {
         return baepo_runtime::plugin::compile_stdin(setting);
     }
+    show::mask(&outside::outside().secrets);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

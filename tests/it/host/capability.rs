@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::guest::{self, names};
 
-async fn build(
+pub(crate) async fn build(
     name: &str,
     grants: &str,
     config: &str,
@@ -111,7 +111,7 @@ async fn a_program_does_not_see_what_the_runner_knows() -> Result<()> {
 }
 
 /// Wait until no process has this text in its command line.
-async fn is_gone(mark: &str) -> Result<()> {
+pub(crate) async fn is_gone(mark: &str) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         let mut alive = false;

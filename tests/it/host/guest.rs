@@ -10,8 +10,10 @@ use baepo_core::release::Revision;
 use baepo_core::rollout::{Limits, OnNoEvidence, RoleFleets, View};
 use baepo_core::time::{Millis, Time};
 use baepo_core::weight::BasisPoints;
+use baepo_runtime::capability::Outside;
 use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::capability::log::LogRecord;
+use baepo_runtime::capability::secrets::{SecretValue, SecretVault};
 use baepo_runtime::plugin::{
     CallContext, CallError, CallLimits, CallOutcome, HostOptions, LoadError, Plugin, PluginHost,
     PluginSource,
@@ -78,6 +80,10 @@ world acme-plugin {
 world hookless-plugin {
     export acme:tools/magic@1.0.0;
 }
+world keeping-plugin {
+    import baepo:hooks/store@0.1.0;
+    include baepo:hooks/build-plugin@0.1.0;
+}
 world peeking-plugin {
     include baepo:hooks/build-plugin@0.1.0;
     include baepo:hooks/strategy-plugin@0.1.0;
@@ -117,6 +123,9 @@ package wasi:sockets@0.2.3 {
     }
 }
 ";
+
+/// The world of the guest that asks by way of WASI.
+const ASKING: &str = include_str!("../../guests/wasi-http.wit");
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -164,8 +173,13 @@ pub(crate) fn component_of(text: &str, version: &str) -> Result<Vec<u8>> {
         &format!("hooks/build-plugin@{version}"),
     );
     let guests = resolve.push_str("guests.wit", &worlds)?;
+    // Only for the guest that needs it: it has types of WASI in it.
+    let asking = match world {
+        "wasi-http-plugin" => resolve.push_str("asking.wit", ASKING)?,
+        _ => guests,
+    };
     let of = |package| resolve.select_world(&[package], Some(world));
-    let world = of(hooks).or_else(|_| of(guests))?;
+    let world = of(hooks).or_else(|_| of(guests)).or_else(|_| of(asking))?;
     wit_component::embed_component_metadata(
         &mut module,
         &resolve,
@@ -294,6 +308,18 @@ pub(crate) fn logged_in(checkout: &Path) -> (CallContext, Arc<Mutex<Vec<LogRecor
     let (mut context, lines) = logged();
     context.checkout = Some(checkout.into());
     (context, lines)
+}
+
+/// A context with something behind granted capabilities.
+pub(crate) fn with_outside(mut context: CallContext, outside: Outside) -> CallContext {
+    context.outside = Arc::new(outside);
+    context
+}
+
+/// A vault with the secret `TOKEN`.
+pub(crate) fn vault(token: &str) -> SecretVault {
+    let value = SecretValue::new(token.into());
+    SecretVault::new([("TOKEN".to_owned(), value)].into(), |_| true)
 }
 
 /// What a guest that always fails says; the kind of failure before it.

@@ -10,3 +10,7 @@ mod limits;
 mod load;
 mod rounds;
 mod spoken;
+mod moved;
+mod net;
+mod process;
+mod secrets;

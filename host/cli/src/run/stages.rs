@@ -36,6 +36,8 @@ impl Run<'_> {
             checkout: Some(self.options.root.as_path().into()),
             log: self.plugin_log(stage),
             cancel: self.options.cancel.clone(),
+            outside: crate::outside::outside(),
+            store: None,
         }
     }
 

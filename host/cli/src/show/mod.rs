@@ -10,12 +10,25 @@ use std::time::Duration;
 use baepo_core::pipeline::{Stage, StageResult};
 use baepo_core::report::{Report, RolloutReport, StageReport};
 use baepo_core::rollout::{Entry, Record};
+use baepo_runtime::capability::secrets::{SecretValue, SecretVault};
 use baepo_runtime::driver::now;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::render::terminal::{self, Paint};
 
 pub(crate) use failure::PluginFailure;
+/// Tell the log of a GitHub job what to hide: each line of each secret, before
+/// anything else is said. It hides what others print, too.
+pub(crate) fn mask(secrets: &SecretVault) {
+    if std::env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
+        return;
+    }
+    let mut stderr = std::io::stderr().lock();
+    for line in secrets.secrets().flat_map(SecretValue::lines) {
+        // Nobody reads it: there is nothing to hide from.
+        let _ = writeln!(stderr, "::add-mask::{}", line.replace('%', "%25"));
+    }
+}
 
 /// How to show a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,24 +4,64 @@
 //! `denied` and leaves a [`Denial`] in the outcome of the hook call, which
 //! knows the line that would allow it. [`grants`] is what the user's file
 //! gives, [`address`] decides who may be talked to, [`environment`] what a
-//! program that a plugin runs may know.
+//! program that a plugin runs may know. [`Outside`] is what lies behind.
 
+pub(crate) mod account;
 pub mod address;
+pub mod connect;
 pub mod environment;
 pub mod grants;
-pub(crate) mod http;
+pub mod http;
 pub mod log;
-pub(crate) mod process;
+pub mod moved;
+pub mod process;
+pub mod redact;
 pub mod secrets;
-pub(crate) mod socket;
-pub(crate) mod store;
+pub mod socket;
+pub mod store;
 pub(crate) mod workspace;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use connect::{Resolve, SystemResolver};
 use grants::Grants;
+use http::proxy::Proxies;
+use process::Confinement;
+use secrets::SecretVault;
+
+/// What of the outside a call can reach through the host, as far as it is
+/// granted. The default has no secrets, no proxies, and does not confine
+/// programs.
+#[derive(Default)]
+pub struct Outside {
+    /// Secrets, and what is hidden in all that is said.
+    pub secrets: SecretVault,
+    /// How the network is reached.
+    pub network: Network,
+    /// How programs are held in.
+    pub programs: Confinement,
+}
+
+/// How the network is reached.
+#[derive(Clone)]
+pub struct Network {
+    /// Finds the addresses of names.
+    pub resolver: Arc<dyn Resolve>,
+    /// The operator's proxies.
+    pub proxies: Proxies,
+}
+
+impl Default for Network {
+    fn default() -> Network {
+        Network {
+            resolver: Arc::new(SystemResolver),
+            proxies: Proxies::default(),
+        }
+    }
+}
 
 /// Something that needs a grant; the key under `allow:`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -27,8 +27,6 @@ wasmtime::component::bindgen!({
         "baepo:hooks/secrets.[method]secret.name": trappable,
         "baepo:hooks/secrets.open": trappable,
         "baepo:hooks/secrets.[drop]secret": trappable,
-        "baepo:hooks/store.load": trappable,
-        "baepo:hooks/store.save": trappable,
         default: async | trappable,
     },
     exports: { default: async },

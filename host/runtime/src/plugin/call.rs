@@ -20,8 +20,9 @@ use super::limits::{CallLimits, CpuClock, Exceeded, Limit};
 use super::load::{Exports, Plugin};
 use super::state::CallState;
 use super::wasi::{EmptyWasi, Weather};
-use crate::capability::Denial;
 use crate::capability::log::LogSink;
+use crate::capability::store::DocumentStore;
+use crate::capability::{Denial, Outside};
 
 /// What surrounds a call.
 #[derive(Clone)]
@@ -32,6 +33,10 @@ pub struct CallContext {
     pub log: LogSink,
     /// Ends the call when cancelled, with all programs that it runs.
     pub cancel: CancellationToken,
+    /// What granted capabilities lead to.
+    pub outside: Arc<Outside>,
+    /// The document of a target; absent for all other calls.
+    pub store: Option<Arc<dyn DocumentStore>>,
 }
 
 impl CallContext {
@@ -41,6 +46,8 @@ impl CallContext {
             checkout: None,
             log: Arc::new(|_| {}),
             cancel: CancellationToken::new(),
+            outside: Arc::default(),
+            store: None,
         }
     }
 }
@@ -173,7 +180,8 @@ impl Plugin {
         let name = Arc::clone(&plugin.name);
         let mut state = CallState::new(name, Arc::clone(limits), grants, context);
         if plugin.uses_wasi {
-            state.wasi = Some(EmptyWasi::new(state.log_handle(), limits, call.weather()));
+            let (account, outside) = (state.account(), state.outside());
+            state.wasi = Some(EmptyWasi::new(account, outside, call.weather()));
         }
         let mut store = Store::new(&plugin.host.engine, state);
         store.limiter(|state| &mut state.meter);
