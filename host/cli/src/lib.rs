@@ -19,6 +19,7 @@ mod history;
 pub mod init;
 mod operate;
 mod plan;
+mod plugin;
 mod plugins;
 pub mod release;
 pub mod render;
@@ -75,6 +76,8 @@ enum Command {
     Doctor(doctor::Args),
     /// The releases that are kept in this checkout
     Release(release::Args),
+    /// Look at plugins, pin them, fetch them, publish them
+    Plugin(plugin::Args),
     /// Print the JSON Schema of the configuration
     Schema,
 }
@@ -132,6 +135,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rollback(args) => operate::rollback(args).await?,
         Command::History(args) => history::history(&args)?,
         Command::Agent(args) => agent::agent(args).await?,
+        Command::Plugin(args) => plugin::run(args).await?,
         Command::Schema => {
             print(config::schema::schema_text().trim_end());
             Exit::Success
@@ -155,7 +159,11 @@ fn describe(error: &anyhow::Error) -> String {
 /// Show all that is wrong with what the user wrote.
 fn refuse(findings: &config::Findings) -> Exit {
     complain(findings.render(config::is_stderr_coloured()).trim_end());
-    Exit::Usage
+    match findings.blame() {
+        config::Blame::Text => Exit::Usage,
+        config::Blame::Policy => Exit::Denied,
+        config::Blame::Outside => Exit::Failed,
+    }
 }
 
 /// Show why there is no configuration.

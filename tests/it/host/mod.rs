@@ -1,7 +1,7 @@
 //! The plugin host: a real engine, and one guest for each misbehaviour.
 
 mod capability;
-mod guest;
+pub(crate) mod guest;
 mod honest;
 mod hostile;
 mod load;

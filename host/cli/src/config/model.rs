@@ -6,8 +6,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use baepo_core::digest::Digest;
 use baepo_core::rollout::{Limits, OnNoEvidence};
 use baepo_core::time::Millis;
+use baepo_runtime::supply::Remote;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -134,6 +136,8 @@ pub struct PluginUse {
     pub name: String,
     /// Where its component is.
     pub plugin: PluginRef,
+    /// The digest that its component must have.
+    pub sha256: Option<Digest>,
     /// Its own settings, an object.
     pub with: Value,
     /// What it may do.
@@ -151,6 +155,18 @@ pub enum PluginRef {
     Builtin(String),
     /// A file relative to the checkout.
     Path(PathBuf),
+    /// On the web, or in a registry.
+    Remote(Remote),
+}
+
+impl PluginRef {
+    /// What a policy compares, and `baepo.lock` names it by where it is a path.
+    pub fn place(&self) -> String {
+        match self {
+            PluginRef::Builtin(_) | PluginRef::Path(_) => self.to_string(),
+            PluginRef::Remote(remote) => remote.place(),
+        }
+    }
 }
 
 impl fmt::Display for PluginRef {
@@ -158,6 +174,7 @@ impl fmt::Display for PluginRef {
         match self {
             PluginRef::Builtin(name) => write!(f, "builtin:{name}"),
             PluginRef::Path(path) => write!(f, "./{}", path.display()),
+            PluginRef::Remote(remote) => remote.fmt(f),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use baepo_runtime::supply::Remote;
 use serde_json::{Map, Value, json};
 
 use super::file::{AllowFile, Build, PluginFull, PluginItem, PluginLimitsFile, Test};
@@ -111,6 +112,7 @@ impl Resolver<'_> {
             PluginItem::Name(plugin) => {
                 let full = PluginFull {
                     plugin,
+                    sha256: None,
                     name: None,
                     with: None,
                     allow: None,
@@ -135,10 +137,13 @@ impl Resolver<'_> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned(),
+            (None, PluginRef::Remote(remote)) => remote.name(),
         };
         Some(PluginUse {
             name,
             plugin,
+            // The text was checked by its format.
+            sha256: full.sha256.and_then(|text| text.0.parse().ok()),
             with: Value::Object(full.with.unwrap_or_else(Map::new)),
             allow: resolve_allow(full.allow.unwrap_or_default()),
             limits: resolve_plugin_limits(&full.limits.unwrap_or_default()),
@@ -154,6 +159,7 @@ fn short_form(name: &str, at: &str, with: Value, run: Vec<String>, read: Vec<Str
     PluginUse {
         name: name.to_owned(),
         plugin: PluginRef::Builtin(name.to_owned()),
+        sha256: None,
         with,
         allow: Allow {
             run: run.into_iter().take(1).collect(),
@@ -172,16 +178,13 @@ fn short_form(name: &str, at: &str, with: Value, run: Vec<String>, read: Vec<Str
 
 /// A plugin by its reference, or what is wrong with that and what helps.
 fn parse_reference(text: &str, hook: Hook) -> Result<PluginRef, (String, String)> {
-    let later = |what: &str| {
-        let message = format!("plugins from {what} are not in this version");
-        let help = "put the component into the repository and name it `./plugins/NAME.wasm`";
-        Err((message, help.to_owned()))
-    };
-    if text.starts_with("https://") || text.starts_with("http://") {
-        return later("the web");
-    }
-    if text.starts_with("oci://") {
-        return later("a registry");
+    if Remote::is_meant_by(text) {
+        let remote = text.parse::<Remote>().map(PluginRef::Remote);
+        return remote.map_err(|error| {
+            let help =
+                "such as `https://plugins.acme.dev/check.wasm` or `oci://ghcr.io/acme/check:1.2`";
+            (error.to_string(), help.to_owned())
+        });
     }
     if let Some(path) = text.strip_prefix("./") {
         let climbs = path.split('/').any(|part| part == "..");

@@ -372,6 +372,7 @@ fn placeholder_strategy() -> super::model::PluginUse {
     super::model::PluginUse {
         name: String::new(),
         plugin: super::model::PluginRef::Builtin(String::new()),
+        sha256: None,
         with: serde_json::Value::Null,
         allow: super::model::Allow::default(),
         limits: super::model::PluginLimits::default(),

@@ -224,6 +224,20 @@ pub fn check_file_name(text: &str) -> Result<(), String> {
     }
 }
 
+/// A SHA-256 of a file.
+///
+/// # Errors
+/// A sentence fragment that says what is expected.
+pub fn check_sha256(text: &str) -> Result<(), String> {
+    let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    match text.len() == 64 && text.bytes().all(is_digit) {
+        true => Ok(()),
+        false => Err(
+            "must be a SHA-256: 64 digits of `0-9a-f`, as `sha256sum FILE` prints them".to_owned(),
+        ),
+    }
+}
+
 /// Where a text is checked by its format; the same names stand in the schema.
 pub(crate) fn check_format(format: &str, text: &str) -> Result<(), String> {
     match format {
@@ -236,6 +250,7 @@ pub(crate) fn check_format(format: &str, text: &str) -> Result<(), String> {
         "baepo-url-path" => check_url_path(text),
         "baepo-inside-path" => check_inside_path(text),
         "baepo-file-name" => check_file_name(text),
+        "baepo-sha256" => check_sha256(text),
         "baepo-literal" => Ok(()),
         _ if text.is_empty() => Err("must not be empty".to_owned()),
         _ => Ok(()),
@@ -283,6 +298,8 @@ text_types! {
     InsidePathText "baepo-inside-path" r"^[^/].*$" "string";
     /// `shop.toml`.
     FileNameText "baepo-file-name" r"^[^/\\]+$" "string";
+    /// `9f86d081884c7d65…`, 64 digits; all of them may be decimal.
+    Sha256Text "baepo-sha256" r"^[0-9a-f]{64}$" ["string", "number"];
     /// Any text that is not empty.
     PlainText "baepo-text" r"^[\s\S]+$" "string";
     /// One word of a command; numbers are taken as they are written.

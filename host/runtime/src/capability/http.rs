@@ -18,8 +18,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::Capability;
-use super::address::{Destination, Scheme, may_ask, may_connect};
-use super::grants::Grants;
+use super::address::{Destination, Scheme};
+use super::permit::Permit;
 use crate::plugin::bindings::baepo::hooks::http as wit;
 use crate::plugin::state::CallState;
 use wit::HttpError as Error;
@@ -62,8 +62,8 @@ async fn send(state: &mut CallState, asked: wit::Request) -> Result<wit::Respons
     };
     let limit = asked.limit_bytes.unwrap_or(u64::MAX);
     let (destination, request) = check(asked)?;
-    let grants = state.shared_grants();
-    if !may_ask(&grants.net, &destination) {
+    let permit = state.shared_permit();
+    if !permit.may_ask(&destination) {
         return Err(deny(state, destination.to_string()));
     }
     let sent = request.body().size_hint_exact();
@@ -71,7 +71,7 @@ async fn send(state: &mut CallState, asked: wit::Request) -> Result<wit::Respons
     let limit = limit.min(left);
     let begun = Instant::now();
     let answer =
-        tokio::time::timeout(timeout, exchange(&grants, &destination, request, limit)).await;
+        tokio::time::timeout(timeout, exchange(&permit, &destination, request, limit)).await;
     match answer {
         Err(_) => Err(Error::Timeout),
         Ok(Err(Failure::Denied(address))) => Err(deny(state, address)),
@@ -157,12 +157,12 @@ fn check(asked: wit::Request) -> Result<(Destination, Request<Full<Bytes>>), Err
 }
 
 async fn exchange(
-    grants: &Grants,
+    permit: &Permit,
     destination: &Destination,
     request: Request<Full<Bytes>>,
     limit: u64,
 ) -> Result<wit::Response, Failure> {
-    let stream = connect(grants, destination).await?;
+    let stream = connect(permit, destination).await?;
     match destination.scheme {
         Scheme::Http => Ok(talk(stream, request, limit).await?),
         Scheme::Https => {
@@ -179,13 +179,13 @@ async fn exchange(
 
 /// A connection to an address that is allowed *now*: what a name resolves to
 /// is looked up once, and only what was checked is connected to.
-async fn connect(grants: &Grants, destination: &Destination) -> Result<TcpStream, Failure> {
+async fn connect(permit: &Permit, destination: &Destination) -> Result<TcpStream, Failure> {
     let told = |why: String| Error::Connect(format!("{destination}: {why}"));
     let found = tokio::net::lookup_host((destination.host.as_str(), destination.port))
         .await
         .map_err(|error| told(error.to_string()))?;
     let addresses: Vec<SocketAddr> = found.collect();
-    let allowed = |address: &&SocketAddr| may_connect(&grants.net, destination, address.ip());
+    let allowed = |address: &&SocketAddr| permit.may_connect(destination, address.ip());
     let mut last = None;
     for address in addresses.iter().filter(allowed).take(MOST_ADDRESSES) {
         match TcpStream::connect(address).await {

@@ -44,7 +44,7 @@ async fn run(
     let Some(name) = command.argv.first().filter(|name| !name.is_empty()) else {
         return Err(failed("there is no program to run: argv is empty".into()));
     };
-    if !state.grants().allows_run(name) {
+    if !state.permit().allows_run(name) {
         state.deny(Capability::Run, name.clone());
         return Err(wit::ProcessError::Denied(name.clone()));
     }
@@ -61,7 +61,7 @@ async fn run(
         .args(&command.argv[1..])
         .current_dir(folder)
         .env_clear()
-        .envs(kept_variables(&state.grants().env))
+        .envs(kept_variables(&state.permit().variables()))
         .stdin(if command.stdin.is_empty() {
             Stdio::null()
         } else {

@@ -14,7 +14,7 @@ use cap_std::fs::{Dir, FileType, OpenOptions};
 use globset::GlobBuilder;
 
 use super::Capability;
-use super::grants::Grants;
+use super::permit::Permit;
 use crate::plugin::bindings::baepo::hooks::workspace as wit;
 use crate::plugin::state::CallState;
 use wit::WorkspaceError as Error;
@@ -122,10 +122,10 @@ async fn with_checkout<T: Send + 'static>(
     let Some(root) = state.checkout() else {
         return Err(Error::Failed("this call has no checkout".into()));
     };
-    let grants = state.shared_grants();
+    let permit = state.shared_permit();
     off_thread(move || {
         let dir = open(&root)?;
-        action(&Checkout { dir, grants })
+        action(&Checkout { dir, permit })
     })
     .await
 }
@@ -193,7 +193,7 @@ fn read_file(dir: &Dir, path: &str, limit: u64) -> Result<Vec<u8>, Error> {
 
 struct Checkout {
     dir: Dir,
-    grants: Arc<Grants>,
+    permit: Arc<Permit>,
 }
 
 impl Checkout {
@@ -201,14 +201,14 @@ impl Checkout {
         if is_git(path) {
             return Err(Error::NotFound);
         }
-        if !self.grants.allows_read(path) {
+        if !self.permit.allows_read(path) {
             return Err(Error::Denied(format!("read {path}")));
         }
         Ok(())
     }
 
     fn check_write(&self, path: &str) -> Result<(), Error> {
-        if is_git(path) || !self.grants.allows_write(path) {
+        if is_git(path) || !self.permit.allows_write(path) {
             return Err(Error::Denied(format!("write {path}")));
         }
         Ok(())
@@ -257,7 +257,7 @@ impl Checkout {
                     let message = "too many files; use a pattern that begins with a folder";
                     return Err(Error::Failed(message.into()));
                 }
-                if matcher.is_match(&path) && self.grants.allows_read(&path) {
+                if matcher.is_match(&path) && self.permit.allows_read(&path) {
                     let kind = kind(file_type);
                     let size_bytes = if kind == wit::Kind::File { size } else { 0 };
                     let entry = wit::Entry {
@@ -369,6 +369,7 @@ fn kind(file_type: FileType) -> wit::Kind {
 
 #[cfg(test)]
 mod tests {
+    use super::super::grants::Grants;
     use super::*;
     use std::os::unix::fs::symlink;
 
@@ -400,8 +401,8 @@ mod tests {
             ..Grants::default()
         };
         let dir = open(root.path()).unwrap();
-        let grants = Arc::new(grants);
-        (root, Checkout { dir, grants })
+        let permit = Arc::new(Permit::from(grants));
+        (root, Checkout { dir, permit })
     }
 
     #[test]

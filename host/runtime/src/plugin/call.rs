@@ -161,13 +161,13 @@ impl Plugin {
         weather: Weather,
     ) -> Store<CallState> {
         let plugin = &self.inner;
-        let grants = if C::PURE {
+        let permit = if C::PURE {
             Arc::default()
         } else {
-            Arc::clone(&plugin.grants)
+            Arc::clone(&plugin.permit)
         };
         let name = Arc::clone(&plugin.name);
-        let mut state = CallState::new(name, Arc::clone(limits), grants, context);
+        let mut state = CallState::new(name, Arc::clone(limits), permit, context);
         if plugin.uses_wasi {
             state.wasi = Some(EmptyWasi::new(state.log_handle(), limits, weather));
         }

@@ -11,6 +11,7 @@ use baepo_core::time::Millis;
 
 use super::Hook;
 use super::limits::{Exceeded, Limit};
+use super::wishes::WishesError;
 
 /// Why there is no plugin host.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +119,9 @@ pub enum LoadError {
         /// The limit.
         limit: usize,
     },
+    /// What it says that it wants cannot be read.
+    #[error("its wishes are not right: {0}")]
+    Wishes(WishesError),
     /// Our mistake.
     #[error("baepo made a mistake while loading it: {what}")]
     HostBug {
@@ -170,7 +174,19 @@ impl LoadError {
             }
             LoadError::Misfit { .. } => "build it against the wit/ of this version of baepo",
             LoadError::TooManyParts { .. } => "build it as one module, or compose fewer parts",
+            LoadError::Wishes(_) => {
+                "this is a mistake of whoever built it: the section `baepo:wishes` must be written anew"
+            }
             LoadError::HostBug { .. } => "please report this",
+        }
+    }
+}
+
+impl From<WishesError> for LoadError {
+    fn from(error: WishesError) -> LoadError {
+        match error {
+            WishesError::Damaged { why } => LoadError::Malformed { why },
+            error => LoadError::Wishes(error),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::error::{HostError, plain_text};
 use super::limits::CallLimits;
 use super::state::CallState;
 use super::wasi;
+use crate::capability::policy::Policy;
 
 /// How the host is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct HostOptions {
     pub tick: Duration,
     /// The largest component.
     pub component_bytes: usize,
+    /// What the organisation allows at all.
+    pub policy: Option<Arc<Policy>>,
 }
 
 impl Default for HostOptions {
@@ -34,6 +37,7 @@ impl Default for HostOptions {
             pool: None,
             tick: Duration::from_millis(5),
             component_bytes: 64 << 20,
+            policy: None,
         }
     }
 }

@@ -16,7 +16,9 @@ use super::host::{Inner, PluginHost};
 use super::limits::CallLimits;
 use super::state::CallState;
 use super::wasi;
+use super::wishes::Wishes;
 use crate::capability::grants::Grants;
+use crate::capability::permit::Permit;
 
 /// What to load.
 #[derive(Debug, Clone)]
@@ -27,7 +29,8 @@ pub struct PluginSource<'a> {
     pub bytes: &'a [u8],
     /// The digest that the bytes must have.
     pub digest: Digest,
-    /// What it may do.
+    /// What the user's file allows it. Its own wishes and the policy of the host
+    /// bound that.
     pub grants: Grants,
     /// What each call may use; absent for the defaults of each hook.
     pub limits: Option<CallLimits>,
@@ -43,7 +46,8 @@ pub(super) struct Loaded {
     pub(super) host: Arc<Inner>,
     pub(super) name: Arc<str>,
     pub(super) digest: Digest,
-    pub(super) grants: Arc<Grants>,
+    pub(super) permit: Arc<Permit>,
+    wishes: Option<Wishes>,
     limits: Option<Arc<CallLimits>>,
     pub(super) instance: InstancePre<CallState>,
     pub(super) uses_wasi: bool,
@@ -77,8 +81,13 @@ impl Plugin {
     }
 
     /// What it may do.
-    pub fn grants(&self) -> &Grants {
-        &self.inner.grants
+    pub fn permit(&self) -> &Permit {
+        &self.inner.permit
+    }
+
+    /// What it says that it wants; absent where it says nothing.
+    pub fn wishes(&self) -> Option<&Wishes> {
+        self.inner.wishes.as_ref()
     }
 
     /// What one call of this hook may use.
@@ -116,8 +125,9 @@ impl PluginHost {
         check_size(source.bytes, self.inner.options.component_bytes)?;
         check_digest(source.bytes, source.digest)?;
         check_header(source.bytes)?;
+        let wishes = Wishes::read(source.bytes)?;
         let component = self.compile(source.bytes).await?;
-        self.link(source, &component)
+        self.link(source, wishes, &component)
     }
 
     async fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
@@ -135,7 +145,12 @@ impl PluginHost {
         }
     }
 
-    fn link(&self, source: PluginSource<'_>, component: &Component) -> Result<Plugin, LoadError> {
+    fn link(
+        &self,
+        source: PluginSource<'_>,
+        wishes: Option<Wishes>,
+        component: &Component,
+    ) -> Result<Plugin, LoadError> {
         let engine = &self.inner.engine;
         // Exports first: what a plugin is tells more than what it leans on.
         let hooks = find_hooks(engine, component)?;
@@ -154,12 +169,22 @@ impl PluginHost {
         };
         let instance = linker.instantiate_pre(component).map_err(misfit)?;
         let exports = Exports::find(&instance, &hooks).map_err(misfit)?;
+        let bounds = wishes.iter().map(Wishes::layer);
+        let bounds = bounds.chain(
+            self.inner
+                .options
+                .policy
+                .as_ref()
+                .map(|policy| policy.layer()),
+        );
+        let permit = Permit::new(source.grants, bounds.collect());
         Ok(Plugin {
             inner: Arc::new(Loaded {
                 host: Arc::clone(&self.inner),
                 name: source.name.into(),
                 digest: source.digest,
-                grants: Arc::new(source.grants),
+                permit: Arc::new(permit),
+                wishes,
                 limits: source.limits.map(Arc::new),
                 instance,
                 uses_wasi: imports.wasi,
@@ -193,7 +218,7 @@ impl Exports {
     }
 }
 
-fn check_size(bytes: &[u8], limit_bytes: usize) -> Result<(), LoadError> {
+pub(super) fn check_size(bytes: &[u8], limit_bytes: usize) -> Result<(), LoadError> {
     let size_bytes = bytes.len();
     if size_bytes > limit_bytes {
         return Err(LoadError::TooLarge {
@@ -214,7 +239,7 @@ fn check_digest(bytes: &[u8], expected: Digest) -> Result<(), LoadError> {
 
 /// Source: the binary formats of core WebAssembly and of the component model:
 /// magic, then version and layer.
-fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
+pub(super) fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
     if let Some([1, 0, layer, 0]) = bytes.strip_prefix(b"\0asm").and_then(<[u8]>::first_chunk)
         && *layer == 0
     {

@@ -15,10 +15,13 @@ mod call;
 mod error;
 mod hooks;
 mod host;
+mod inspect;
 mod limits;
 mod load;
 pub(crate) mod state;
+mod walk;
 mod wasi;
+pub mod wishes;
 
 use std::fmt;
 
@@ -27,6 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use call::{CallContext, CallOutcome, Usage};
 pub use error::{CallError, HostError, LoadError, TrapKind};
 pub use host::{HostOptions, PluginHost};
+pub use inspect::{Inspection, inspect};
 pub use limits::{CallLimits, Limit};
 pub use load::{Plugin, PluginSource};
 

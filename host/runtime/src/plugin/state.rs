@@ -8,8 +8,8 @@ use wasmtime::component::ResourceTable;
 use super::call::CallContext;
 use super::limits::{CallLimits, Meter};
 use super::wasi::EmptyWasi;
-use crate::capability::grants::Grants;
 use crate::capability::log::{LogGate, LogLevel};
+use crate::capability::permit::Permit;
 use crate::capability::{Capability, Denial};
 
 /// Most denials that an outcome lists; a plugin may ask a million times.
@@ -17,7 +17,7 @@ const MOST_DENIALS: usize = 100;
 
 pub(crate) struct CallState {
     limits: Arc<CallLimits>,
-    grants: Arc<Grants>,
+    permit: Arc<Permit>,
     checkout: Option<Arc<Path>>,
     scratch: Option<tempfile::TempDir>,
     log: Arc<Mutex<LogGate>>,
@@ -34,7 +34,7 @@ impl CallState {
     pub(super) fn new(
         name: Arc<str>,
         limits: Arc<CallLimits>,
-        grants: Arc<Grants>,
+        permit: Arc<Permit>,
         context: &CallContext,
     ) -> CallState {
         let log = Arc::clone(&context.log);
@@ -44,7 +44,7 @@ impl CallState {
         CallState {
             meter: Meter::new(&limits),
             limits,
-            grants,
+            permit,
             checkout: context.checkout.clone(),
             scratch: None,
             log: Arc::new(Mutex::new(gate)),
@@ -61,12 +61,12 @@ impl CallState {
         Arc::clone(&self.limits)
     }
 
-    pub(crate) fn grants(&self) -> &Grants {
-        &self.grants
+    pub(crate) fn permit(&self) -> &Permit {
+        &self.permit
     }
 
-    pub(crate) fn shared_grants(&self) -> Arc<Grants> {
-        Arc::clone(&self.grants)
+    pub(crate) fn shared_permit(&self) -> Arc<Permit> {
+        Arc::clone(&self.permit)
     }
 
     pub(crate) fn checkout(&self) -> Option<Arc<Path>> {
@@ -115,14 +115,11 @@ impl CallState {
 
     /// Note that a call is answered `denied`, once for each thing asked for.
     pub(crate) fn deny(&mut self, capability: Capability, target: String) {
-        let denial = Denial { capability, target };
+        let denial = self.permit.deny(capability, target);
         if self.denials.len() >= MOST_DENIALS || self.denials.contains(&denial) {
             return;
         }
-        let help = match denial.allow_line(&self.grants) {
-            Some(line) => format!("; to allow it: {line}"),
-            None => String::new(),
-        };
+        let help = denial.advice(&self.permit);
         self.gate()
             .note(LogLevel::Warn, format!("denied: {denial}{help}"));
         self.denials.push(denial);

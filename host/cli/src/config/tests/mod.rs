@@ -85,6 +85,7 @@ fn the_smallest_file_becomes_a_whole_configuration() {
                 plugin: Builtin(
                     "command",
                 ),
+                sha256: None,
                 with: Object {
                     "run": Array [
                         String("cargo"),
