@@ -80,7 +80,7 @@ enum Command {
     Doctor(doctor::Args),
     /// The releases that are kept in this checkout
     Release(release::Args),
-    /// Call plugins by hand
+    /// Look at plugins, pin, fetch and publish them, call them by hand
     Plugin(plugin::Args),
     /// Print the JSON Schema of the configuration
     Schema,
@@ -156,7 +156,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rollback(args) => operate::rollback(args).await?,
         Command::History(args) => history::history(&args)?,
         Command::Agent(args) => agent::agent(args).await?,
-        Command::Plugin(args) => plugin::main(args).await?,
+        Command::Plugin(args) => plugin::run(args).await?,
         Command::Seal(args) => seal::seal(&args)?,
         // Answered before there was a runtime.
         Command::CompileComponent { .. } => Exit::Bug,
@@ -183,7 +183,11 @@ fn describe(error: &anyhow::Error) -> String {
 /// Show all that is wrong with what the user wrote.
 fn refuse(findings: &config::Findings) -> Exit {
     complain(findings.render(config::is_stderr_coloured()).trim_end());
-    Exit::Usage
+    match findings.blame() {
+        config::Blame::Text => Exit::Usage,
+        config::Blame::Policy => Exit::Denied,
+        config::Blame::Outside => Exit::Failed,
+    }
 }
 
 /// Show why there is no configuration.

@@ -3,14 +3,14 @@
 mod capability;
 mod compiled;
 mod frozen;
-mod guest;
+pub(crate) mod guest;
 mod honest;
 mod hostile;
 mod limits;
 mod load;
-mod rounds;
-mod spoken;
 mod moved;
 mod net;
 mod process;
+mod rounds;
 mod secrets;
+mod spoken;

@@ -107,11 +107,12 @@ impl<T> OneOrMany<T> {
     }
 }
 
-/// A plugin by name or path, or with its settings.
+/// A plugin by name, path or address, or with its settings.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum PluginItem {
-    /// A built-in name, or the path of a component that begins with `./`.
+    /// A built-in name, the path of a component that begins with `./`, or an
+    /// address that begins with `https://` or `oci://`.
     Name(PlainText),
     /// With settings.
     Full(Box<PluginFull>),
@@ -121,10 +122,12 @@ pub enum PluginItem {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PluginFull {
-    /// `builtin:NAME`, or the path of a component that begins with `./`.
+    /// `builtin:NAME`, the path of a component that begins with `./`, or an
+    /// address that begins with `https://` or `oci://`.
     #[schemars(example = &"./plugins/mine.wasm")]
     pub plugin: PlainText,
-    /// The SHA-256 that the component must have; with any other it is refused.
+    /// The SHA-256 that the component must have. `baepo.lock` does the same
+    /// for all of them.
     pub sha256: Option<Sha256Text>,
     /// What reports call it; needed where one plugin is used twice.
     pub name: Option<NameText>,

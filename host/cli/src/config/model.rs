@@ -9,6 +9,7 @@ use std::time::Duration;
 use baepo_core::digest::Digest;
 use baepo_core::rollout::{Limits, OnNoEvidence};
 use baepo_core::time::Millis;
+use baepo_runtime::supply::Remote;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -154,6 +155,18 @@ pub enum PluginRef {
     Builtin(String),
     /// A file relative to the checkout.
     Path(PathBuf),
+    /// On the web, or in a registry.
+    Remote(Remote),
+}
+
+impl PluginRef {
+    /// What a policy compares, and `baepo.lock` names it by where it is a path.
+    pub fn place(&self) -> String {
+        match self {
+            PluginRef::Builtin(_) | PluginRef::Path(_) => self.to_string(),
+            PluginRef::Remote(remote) => remote.place(),
+        }
+    }
 }
 
 impl fmt::Display for PluginRef {
@@ -161,6 +174,7 @@ impl fmt::Display for PluginRef {
         match self {
             PluginRef::Builtin(name) => write!(f, "builtin:{name}"),
             PluginRef::Path(path) => write!(f, "./{}", path.display()),
+            PluginRef::Remote(remote) => remote.fmt(f),
         }
     }
 }

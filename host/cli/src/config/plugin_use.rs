@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use baepo_runtime::supply::Remote;
 use serde_json::{Map, Value, json};
 
 use super::file::{AllowFile, Build, PluginFull, PluginItem, PluginLimitsFile, Test};
@@ -136,6 +137,7 @@ impl Resolver<'_> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned(),
+            (None, PluginRef::Remote(remote)) => remote.name(),
         };
         Some(PluginUse {
             name,
@@ -173,16 +175,13 @@ fn short_form(name: &str, at: &str, with: Value, run: Vec<String>, read: Vec<Str
 
 /// A plugin by its reference, or what is wrong with that and what helps.
 fn parse_reference(text: &str, hook: Hook) -> Result<PluginRef, (String, String)> {
-    let later = |what: &str| {
-        let message = format!("plugins from {what} are not in this version");
-        let help = "put the component into the repository and name it `./plugins/NAME.wasm`";
-        Err((message, help.to_owned()))
-    };
-    if text.starts_with("https://") || text.starts_with("http://") {
-        return later("the web");
-    }
-    if text.starts_with("oci://") {
-        return later("a registry");
+    if Remote::is_meant_by(text) {
+        let remote = text.parse::<Remote>().map(PluginRef::Remote);
+        return remote.map_err(|error| {
+            let help =
+                "such as `https://plugins.acme.dev/check.wasm` or `oci://ghcr.io/acme/check:1.2`";
+            (error.to_string(), help.to_owned())
+        });
     }
     if let Some(path) = text.strip_prefix("./") {
         let climbs = path.split('/').any(|part| part == "..");

@@ -105,7 +105,9 @@ pub(super) fn missing_secret(environment: &Environment) -> Option<&str> {
         .env
         .values()
         .find_map(|variable| match variable {
-            Variable::Secret(secret) if crate::outside::secret(secret).is_none() => Some(secret.as_str()),
+            Variable::Secret(secret) if crate::outside::secret(secret).is_none() => {
+                Some(secret.as_str())
+            }
             Variable::Secret(_) | Variable::Literal(_) => None,
         })
 }

@@ -49,17 +49,12 @@ impl Run<'_> {
     /// The answer of a call; what was denied on the way is told with the line
     /// that would allow it.
     fn answer<T>(&mut self, loaded: &Loaded, outcome: CallOutcome<T>) -> Result<T, String> {
-        let mut grants = loaded.plugin.grants().clone();
+        let mut permit = loaded.plugin.permit().clone();
         for denial in &outcome.denials {
             let name = &loaded.used.name;
-            let mut text = format!(
-                "plugin `{name}` was denied: {} `{}`",
-                denial.capability, denial.target
-            );
-            if let Some(line) = denial.allow_line(&grants) {
-                text.push_str(&format!("; to allow it, write for it: {line}"));
-            }
-            grants = grants.with(denial).unwrap_or(grants);
+            let advice = denial.advice(&permit);
+            let text = format!("plugin `{name}` was denied: {denial}{advice}");
+            permit = permit.with(denial);
             self.record.record(RunEntry::Note {
                 level: Level::Warning,
                 text,

@@ -4,8 +4,8 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::grants::Grants;
 use super::log::{LogGate, LogLevel};
+use super::permit::Permit;
 use super::{Capability, Denial};
 use crate::plugin::CallLimits;
 
@@ -14,7 +14,7 @@ const MOST_DENIALS: usize = 100;
 
 /// The account of one call.
 pub(crate) struct Account {
-    pub(crate) grants: Arc<Grants>,
+    pub(crate) permit: Arc<Permit>,
     pub(crate) limits: Arc<CallLimits>,
     pub(crate) log: Arc<Mutex<LogGate>>,
     denials: Mutex<Vec<Denial>>,
@@ -24,12 +24,12 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) fn new(
-        grants: Arc<Grants>,
+        permit: Arc<Permit>,
         limits: Arc<CallLimits>,
         log: Arc<Mutex<LogGate>>,
     ) -> Account {
         Account {
-            grants,
+            permit,
             limits,
             log,
             denials: Mutex::default(),
@@ -40,15 +40,12 @@ impl Account {
 
     /// Note that a call is answered `denied`, once for each thing asked for.
     pub(crate) fn deny(&self, capability: Capability, target: String) {
-        let denial = Denial { capability, target };
+        let denial = self.permit.deny(capability, target);
         let mut denials = lock(&self.denials);
         if denials.len() >= MOST_DENIALS || denials.contains(&denial) {
             return;
         }
-        let help = match denial.allow_line(&self.grants) {
-            Some(line) => format!("; to allow it: {line}"),
-            None => String::new(),
-        };
+        let help = denial.advice(&self.permit);
         lock(&self.log).note(LogLevel::Warn, format!("denied: {denial}{help}"));
         denials.push(denial);
     }

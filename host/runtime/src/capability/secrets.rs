@@ -108,7 +108,7 @@ impl wit::Host for CallState {
         &mut self,
         name: String,
     ) -> wasmtime::Result<Result<Resource<Secret>, wit::SecretError>> {
-        if !self.grants().secrets.contains(&name) {
+        if !self.permit().allows_secret(&name) {
             self.deny(Capability::Secrets, name.clone());
             return Ok(Err(wit::SecretError::Denied(name)));
         }

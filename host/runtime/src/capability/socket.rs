@@ -112,10 +112,8 @@ async fn exchange(
     bytes: &[u8],
     limits: &wit::Limits,
 ) -> Result<Vec<u8>, Error> {
-    let granted = &state.grants().socket;
     let endpoint: Option<Endpoint> = asked.parse().ok();
-    let is_granted =
-        |endpoint: &Endpoint| granted.iter().any(|g| g.parse().as_ref() == Ok(endpoint));
+    let is_granted = |_: &Endpoint| state.permit().allows_socket(asked);
     let Some(endpoint) = endpoint.filter(is_granted) else {
         return Err(deny(state, asked.into()));
     };

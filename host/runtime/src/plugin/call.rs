@@ -172,13 +172,13 @@ impl Plugin {
         call: &C,
     ) -> Store<CallState> {
         let plugin = &self.inner;
-        let grants = if C::PURE {
+        let permit = if C::PURE {
             Arc::default()
         } else {
-            Arc::clone(&plugin.grants)
+            Arc::clone(&plugin.permit)
         };
         let name = Arc::clone(&plugin.name);
-        let mut state = CallState::new(name, Arc::clone(limits), grants, context);
+        let mut state = CallState::new(name, Arc::clone(limits), permit, context);
         if plugin.uses_wasi {
             let (account, outside) = (state.account(), state.outside());
             state.wasi = Some(EmptyWasi::new(account, outside, call.weather()));

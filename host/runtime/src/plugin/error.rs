@@ -11,6 +11,7 @@ use baepo_core::time::Millis;
 
 use super::Hook;
 use super::limits::Limit;
+use super::wishes::WishesError;
 
 /// Why there is no plugin host.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +137,9 @@ pub enum LoadError {
         /// How it ended.
         how: String,
     },
+    /// What it says that it wants cannot be read.
+    #[error("its wishes are not right: {0}")]
+    Wishes(WishesError),
     /// Our mistake.
     #[error("baepo made a mistake while loading it: {what}")]
     HostBug {
@@ -221,7 +225,19 @@ impl LoadError {
                 "build it for size, or raise `compile` under `limits:`"
             }
             LoadError::CompilerLost { .. } => "build it again without generated giant functions",
+            LoadError::Wishes(_) => {
+                "this is a mistake of whoever built it: the section `baepo:wishes` must be written anew"
+            }
             LoadError::HostBug { .. } => "please report this",
+        }
+    }
+}
+
+impl From<WishesError> for LoadError {
+    fn from(error: WishesError) -> LoadError {
+        match error {
+            WishesError::Damaged { why } => LoadError::Malformed { why },
+            error => LoadError::Wishes(error),
         }
     }
 }

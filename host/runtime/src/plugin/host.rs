@@ -17,6 +17,7 @@ use super::error::HostError;
 use super::limits::CallLimits;
 use super::state::CallState;
 use super::wasi;
+use crate::capability::policy::Policy;
 
 /// How the host is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct HostOptions {
     pub cache: Option<CacheOptions>,
     /// What compiles components in a process of its own; absent, a thread does.
     pub compiler: Option<Compiler>,
+    /// What the organisation allows at all.
+    pub policy: Option<Arc<Policy>>,
 }
 
 impl Default for HostOptions {
@@ -40,6 +43,7 @@ impl Default for HostOptions {
             tick: Duration::from_millis(5),
             cache: None,
             compiler: None,
+            policy: None,
         }
     }
 }

@@ -18,7 +18,9 @@ use super::limits::CallLimits;
 use super::prepare::Origin;
 use super::state::CallState;
 use super::wasi;
+use super::wishes::Wishes;
 use crate::capability::grants::Grants;
+use crate::capability::permit::Permit;
 
 /// What to load.
 #[derive(Debug, Clone)]
@@ -29,7 +31,8 @@ pub struct PluginSource<'a> {
     pub bytes: &'a [u8],
     /// The digest that the bytes must have.
     pub digest: Digest,
-    /// What it may do.
+    /// What the user's file allows it. Its own wishes and the policy of the host
+    /// bound that.
     pub grants: Grants,
     /// What each call may use; absent for the defaults of each hook.
     pub limits: Option<CallLimits>,
@@ -46,7 +49,8 @@ pub(super) struct Loaded {
     pub(super) name: Arc<str>,
     pub(super) digest: Digest,
     origin: Origin,
-    pub(super) grants: Arc<Grants>,
+    pub(super) permit: Arc<Permit>,
+    wishes: Option<Wishes>,
     /// Of hooks that may take long, and of the others.
     limits: [Arc<CallLimits>; 2],
     pub(super) instance: InstancePre<CallState>,
@@ -92,8 +96,13 @@ impl Plugin {
     }
 
     /// What it may do.
-    pub fn grants(&self) -> &Grants {
-        &self.inner.grants
+    pub fn permit(&self) -> &Permit {
+        &self.inner.permit
+    }
+
+    /// What it says that it wants; absent where it says nothing.
+    pub fn wishes(&self) -> Option<&Wishes> {
+        self.inner.wishes.as_ref()
     }
 
     /// What one call of this hook may use.
@@ -134,13 +143,15 @@ impl PluginHost {
         check_size(source.bytes.len() as u64, limits.component_bytes)?;
         check_digest(source.bytes, source.digest)?;
         check_header(source.bytes)?;
+        let wishes = Wishes::read(source.bytes)?;
         let (component, origin) = self.prepare(&source, limits.compile).await?;
-        self.link(source, &component, origin)
+        self.link(source, wishes, &component, origin)
     }
 
     fn link(
         &self,
         source: PluginSource<'_>,
+        wishes: Option<Wishes>,
         component: &Component,
         origin: Origin,
     ) -> Result<Plugin, LoadError> {
@@ -162,13 +173,18 @@ impl PluginHost {
         };
         let instance = linker.instantiate_pre(component).map_err(misfit)?;
         let exports = Exports::find(component, &instance, &hooks).map_err(misfit)?;
+        let bounds = wishes.iter().map(Wishes::layer);
+        let policy = self.inner.options.policy.as_ref();
+        let bounds = bounds.chain(policy.map(|policy| policy.layer()));
+        let permit = Permit::new(source.grants, bounds.collect());
         Ok(Plugin {
             inner: Arc::new(Loaded {
                 host: Arc::clone(&self.inner),
                 name: source.name.into(),
                 digest: source.digest,
                 origin,
-                grants: Arc::new(source.grants),
+                permit: Arc::new(permit),
+                wishes,
                 limits: [Hook::Build, Hook::Strategy].map(|hook| {
                     let limits = source.limits.as_ref();
                     Arc::new(limits.unwrap_or(CallLimits::of(hook)).clone())
@@ -244,7 +260,7 @@ fn check_digest(bytes: &[u8], expected: Digest) -> Result<(), LoadError> {
 
 /// Source: the binary formats of core WebAssembly and of the component model:
 /// magic, then version and layer.
-fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
+pub(super) fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
     if let Some([1, 0, layer, 0]) = bytes.strip_prefix(b"\0asm").and_then(<[u8]>::first_chunk)
         && *layer == 0
     {

@@ -19,13 +19,16 @@ mod compile;
 mod error;
 mod hooks;
 mod host;
+mod inspect;
 mod limits;
 mod load;
 mod native;
 mod prepare;
 mod sealed;
 pub(crate) mod state;
+mod walk;
 mod wasi;
+pub mod wishes;
 
 use std::fmt;
 
@@ -37,6 +40,7 @@ pub use compile::{Compiler, compile_stdin};
 pub use error::{CallError, HostError, LoadError, TrapKind};
 pub use hooks::{TargetAnswer, TargetCall, TargetRefusal};
 pub use host::{HostOptions, PluginHost};
+pub use inspect::{Inspection, inspect};
 pub use limits::{CallLimits, Limit};
 pub use load::{Plugin, PluginSource};
 pub use prepare::{Origin, read_component};

@@ -10,8 +10,8 @@ use super::call::CallContext;
 use super::limits::{CallLimits, Meter};
 use super::wasi::EmptyWasi;
 use crate::capability::account::Account;
-use crate::capability::grants::Grants;
 use crate::capability::log::LogGate;
+use crate::capability::permit::Permit;
 use crate::capability::redact::Redactor;
 use crate::capability::secrets::SecretValue;
 use crate::capability::store::DocumentStore;
@@ -37,7 +37,7 @@ impl CallState {
     pub(super) fn new(
         name: Arc<str>,
         limits: Arc<CallLimits>,
-        grants: Arc<Grants>,
+        permit: Arc<Permit>,
         context: &CallContext,
     ) -> CallState {
         let outside = Arc::clone(&context.outside);
@@ -51,7 +51,7 @@ impl CallState {
         table.set_max_capacity(limits.handles);
         CallState {
             meter: Meter::new(&limits),
-            account: Arc::new(Account::new(grants, limits, Arc::new(Mutex::new(gate)))),
+            account: Arc::new(Account::new(permit, limits, Arc::new(Mutex::new(gate)))),
             outside,
             store: context.store.clone(),
             checkout: context.checkout.clone(),
@@ -69,12 +69,12 @@ impl CallState {
         Arc::clone(&self.account.limits)
     }
 
-    pub(crate) fn grants(&self) -> &Grants {
-        &self.account.grants
+    pub(crate) fn permit(&self) -> &Permit {
+        &self.account.permit
     }
 
-    pub(crate) fn shared_grants(&self) -> Arc<Grants> {
-        Arc::clone(&self.account.grants)
+    pub(crate) fn shared_permit(&self) -> Arc<Permit> {
+        Arc::clone(&self.account.permit)
     }
 
     pub(crate) fn account(&self) -> Arc<Account> {

@@ -16,9 +16,9 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::MOST_HEADERS;
 use super::proxy::{Proxy, tunnel};
 use crate::capability::Network;
-use crate::capability::address::{Destination, Scheme, may_connect};
+use crate::capability::address::{Destination, Scheme};
 use crate::capability::connect::{DialError, dial};
-use crate::capability::grants::Grants;
+use crate::capability::permit::Permit;
 use crate::plugin::bindings::baepo::hooks::http as wit;
 use wit::HttpError as Error;
 
@@ -27,7 +27,7 @@ const MOST_HEAD_BYTES: usize = 128 * 1024;
 
 /// Where a request goes, and by which rules.
 pub(super) struct Way<'a> {
-    pub(super) grants: &'a Grants,
+    pub(super) permit: &'a Permit,
     pub(super) network: &'a Network,
     pub(super) destination: &'a Destination,
 }
@@ -80,9 +80,9 @@ where
 /// proxy. Through a proxy, what a name resolves to is the proxy's to know; an
 /// address in the request is checked all the same.
 async fn connect(way: &Way<'_>, proxy: Option<&Proxy>) -> Result<TcpStream, Failure> {
-    let (grants, destination) = (way.grants, way.destination);
+    let (permit, destination) = (way.permit, way.destination);
     let told = |why: String| Failure::Told(Error::Connect(format!("{destination}: {why}")));
-    let may = |address| may_connect(&grants.net, destination, address);
+    let may = |address| permit.may_connect(destination, address);
     let inside = |address| Failure::Denied(format!("{}://{address}", destination.scheme.text()));
     let Some(proxy) = proxy else {
         let (host, port) = (destination.host.as_str(), destination.port);

@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use wasmtime::component::ResourceTable;
 
 use super::Capability;
-use super::address::{Destination, may_ask};
+use super::address::Destination;
 use crate::plugin::bindings::baepo::hooks::http as wit;
 use crate::plugin::state::CallState;
 use exchange::{Failure, Way, send_over};
@@ -65,7 +65,7 @@ async fn send(
         Ok(checked) => checked,
         Err(error) => return Ok(Err(error)),
     };
-    if !may_ask(&state.grants().net, &destination) {
+    if !state.permit().may_ask(&destination) {
         return Ok(Err(deny(state, destination.to_string())));
     }
     // Only now does a secret leave its handle.
@@ -80,7 +80,7 @@ async fn send(
     };
     let outside = state.outside();
     let way = Way {
-        grants: &account.grants,
+        permit: &account.permit,
         network: &outside.network,
         destination: &destination,
     };

@@ -15,10 +15,10 @@ use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
+use super::MOST_HEADERS;
 use super::exchange::{Failure, Way, send_over};
-use super::{MOST_HEADER_BYTES, MOST_HEADERS};
 use crate::capability::account::Account;
-use crate::capability::address::{Destination, may_ask};
+use crate::capability::address::Destination;
 use crate::capability::{Capability, Outside};
 use crate::plugin::bindings::baepo::hooks::http::HttpError;
 
@@ -66,7 +66,7 @@ async fn send(
     mut request: Request<WasiBody>,
 ) -> Result<(Response<WasiBody>, Io), Error> {
     let destination = Destination::of(request.uri()).map_err(|_| Error::HttpRequestUriInvalid)?;
-    if !may_ask(&account.grants.net, &destination) {
+    if !account.permit.may_ask(&destination) {
         account.deny(Capability::Net, destination.to_string());
         return Err(Error::HttpRequestDenied);
     }
@@ -78,7 +78,7 @@ async fn send(
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len())
         .sum();
-    if headers.len() > MOST_HEADERS || size > MOST_HEADER_BYTES {
+    if headers.len() > MOST_HEADERS || size > account.limits.http_header_bytes {
         return Err(Error::HttpRequestHeaderSectionSize(Some(size as u32)));
     }
     headers
@@ -101,7 +101,7 @@ async fn send(
     };
     let request = request.map(|body| counted(body, Error::HttpRequestBodySize));
     let way = Way {
-        grants: &account.grants,
+        permit: &account.permit,
         network: &outside.network,
         destination: &destination,
     };

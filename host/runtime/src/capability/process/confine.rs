@@ -8,7 +8,7 @@ use cap_std::fs::Dir;
 
 use super::credentials;
 use super::walls::{self, Walls};
-use crate::capability::grants::{Grants, PathPattern};
+use crate::capability::grants::PathPattern;
 
 /// How programs are held in. The default starts them as they are, in a process
 /// group of their own that is ended with the call, and nothing more.
@@ -77,7 +77,7 @@ impl Confinement {
     /// The walls for one program; `None` where there can be none.
     pub(super) fn walls(
         &self,
-        grants: &Grants,
+        write: &[PathPattern],
         checkout: &Path,
         scratch: &Path,
         find: &dyn Fn(&str) -> Option<String>,
@@ -87,7 +87,7 @@ impl Confinement {
         }
         let root = checkout.canonicalize()?;
         let hide = credentials::places(find, &root, &self.hidden);
-        let mut write = granted(grants, &root)?;
+        let mut write = granted(write, &root)?;
         let is_split = |path: &PathBuf| hide.iter().any(|hidden| hidden.starts_with(path));
         let split = write.iter().find(|path| is_split(path)).cloned();
         write.push(scratch.to_owned());
@@ -109,10 +109,10 @@ pub(super) struct Built {
 
 /// What of the checkout may be changed, by real paths. A link that leads out of
 /// it grants nothing.
-fn granted(grants: &Grants, root: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn granted(patterns: &[PathPattern], root: &Path) -> std::io::Result<Vec<PathBuf>> {
     let dir = Dir::open_ambient_dir(root, ambient_authority())?;
     let mut paths = Vec::new();
-    for pattern in &grants.write {
+    for pattern in patterns {
         let text = pattern.to_string();
         let fixed = fixed_part(&text);
         if fixed.is_empty() && !is_everything(&text) {
@@ -230,11 +230,8 @@ fn caches(find: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
-    fn write(patterns: &[&str]) -> Grants {
-        Grants {
-            write: patterns.iter().map(|text| text.parse().unwrap()).collect(),
-            ..Grants::default()
-        }
+    fn write(patterns: &[&str]) -> Vec<PathPattern> {
+        patterns.iter().map(|text| text.parse().unwrap()).collect()
     }
 
     #[test]

@@ -94,7 +94,7 @@ async fn run(
     let Some(name) = command.argv.first().filter(|name| !name.is_empty()) else {
         return Err(failed("there is no program to run: argv is empty"));
     };
-    if !state.grants().allows_run(name) {
+    if !state.permit().allows_run(name) {
         state.deny(Capability::Run, name.clone());
         return Err(wit::ProcessError::Denied(name.clone()));
     }
@@ -109,7 +109,7 @@ async fn run(
         is_kept: keeper,
         temporary,
     } = prepare(state, &program, &root)?;
-    let granted = &state.grants().env;
+    let granted = &state.permit().variables();
     let temporary = temporary.map(|path| ("TMPDIR".into(), path.into_os_string()));
     let all = kept_variables(granted, &outside)
         .chain(temporary)
@@ -185,7 +185,7 @@ fn prepare(
     let wrong = |error: std::io::Error| failed(format!("walls could not be built: {error}"));
     let scratch = state.scratch().map_err(wrong)?;
     let find = |name: &str| variable(name, &outside).and_then(|value| value.into_string().ok());
-    let built = programs.walls(state.grants(), root, &scratch, &find);
+    let built = programs.walls(&state.permit().writable(), root, &scratch, &find);
     let built = built.map_err(wrong)?;
     if let Some(folder) = built.as_ref().and_then(|built| built.split.as_ref())
         && state.is_first_split()
@@ -219,7 +219,7 @@ fn explain(state: &mut CallState, ended: &Ended) {
     if ended.status.success() || !(says(&ended.stderr) || says(&ended.stdout)) {
         return;
     }
-    let write = &state.grants().write;
+    let write = state.permit().writable();
     let list: Vec<String> = write.iter().map(ToString::to_string).collect();
     let present = match list.is_empty() {
         true => "nothing of the checkout".to_owned(),

@@ -13,7 +13,7 @@ use globset::GlobBuilder;
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, mkdirat, openat, statat};
 use rustix::io::Errno;
 
-use crate::capability::grants::Grants;
+use crate::capability::permit::Permit;
 use crate::plugin::bindings::baepo::hooks::workspace as wit;
 use wit::WorkspaceError as Error;
 
@@ -75,7 +75,7 @@ pub(super) fn read_file(file: File, limit: u64) -> Result<Vec<u8>, Error> {
 
 pub(super) struct Checkout {
     pub(super) dir: Dir,
-    pub(super) grants: Arc<Grants>,
+    pub(super) permit: Arc<Permit>,
 }
 
 impl Checkout {
@@ -83,14 +83,14 @@ impl Checkout {
         if is_git(path) {
             return Err(Error::NotFound);
         }
-        if !self.grants.allows_read(path) {
+        if !self.permit.allows_read(path) {
             return Err(Error::Denied(format!("read {path}")));
         }
         Ok(())
     }
 
     fn check_write(&self, path: &str) -> Result<(), Error> {
-        if is_git(path) || !self.grants.allows_write(path) {
+        if is_git(path) || !self.permit.allows_write(path) {
             return Err(Error::Denied(format!("write {path}")));
         }
         Ok(())
@@ -189,7 +189,7 @@ impl Checkout {
                     let message = "too many files; use a pattern that begins with a folder";
                     return Err(Error::Failed(message.into()));
                 }
-                if matcher.is_match(&path) && self.grants.allows_read(&path) {
+                if matcher.is_match(&path) && self.permit.allows_read(&path) {
                     let kind = kind(file_type);
                     let size_bytes = if kind == wit::Kind::File { size } else { 0 };
                     let entry = wit::Entry {

@@ -120,10 +120,10 @@ async fn with_checkout<T: Send + 'static>(
     let Some(root) = state.checkout() else {
         return Err(Error::Failed("this call has no checkout".into()));
     };
-    let grants = state.shared_grants();
+    let permit = state.shared_permit();
     off_thread(move || {
         let dir = open(&root)?;
-        action(&Checkout { dir, grants })
+        action(&Checkout { dir, permit })
     })
     .await
 }
