@@ -121,7 +121,16 @@ impl Job {
         std::fs::write(self.folder.path().join("go"), "on\n")?;
         self.said.read_to_string(&mut self.so_far)?;
         self.child.wait()?;
-        Ok(self.so_far)
+        Ok(std::mem::take(&mut self.so_far))
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        // Where it has ended, there is nothing to end; where a check has failed,
+        // it waits for something that does not come.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

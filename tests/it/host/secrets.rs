@@ -108,7 +108,7 @@ async fn a_program_gets_a_secret_and_what_it_prints_of_it_is_hidden() -> Result<
             VALUE,
             "hunter2",
             "aHVudGVyMi1hbmQtbW9y",
-            "h1bnRlcjItYW5kLW1vc",
+            "odW50ZXIyLWFuZC1tb3J",
         ] {
             ensure!(!text.contains(form), "{form} in {text}");
         }

@@ -104,7 +104,9 @@ fn the_smallest_file_becomes_a_whole_configuration() {
                     read: [
                         "target/release/shop",
                     ],
-                    write: [],
+                    write: [
+                        ".",
+                    ],
                     env: [],
                     secrets: [],
                     socket: [],

@@ -120,7 +120,7 @@ fn granted(patterns: &[PathPattern], root: &Path) -> std::io::Result<Vec<PathBuf
             continue;
         }
         if !fixed.is_empty() {
-            make(&dir, &fixed, fixed.len() < text.trim_end_matches('/').len())?;
+            make(&dir, &fixed, fixed.len() < text.trim_end_matches('/').len());
         }
         paths.push(fixed);
     }
@@ -159,26 +159,21 @@ fn top_level(dir: &Dir, pattern: &PathPattern) -> std::io::Result<Vec<String>> {
 }
 
 /// What is not there yet cannot be allowed: a folder is made, and what looks
-/// like a file is made empty.
-fn make(dir: &Dir, path: &str, is_folder: bool) -> std::io::Result<()> {
+/// like a file is made empty. Where that cannot be, for a link that leads out
+/// or to nowhere is in its place, nothing is granted.
+fn make(dir: &Dir, path: &str, is_folder: bool) {
     if dir.exists(path) {
-        return Ok(());
+        return;
     }
     let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
     let is_file = !is_folder && name.trim_start_matches('.').contains('.');
-    let made = match is_file {
-        false => dir.create_dir_all(path),
-        true => {
-            if !above.is_empty() {
-                dir.create_dir_all(above)?;
-            }
-            dir.create(path).map(drop)
-        }
-    };
-    match made {
-        // A link in its place that leads out, or to nowhere: it grants nothing.
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
-        made => made,
+    let folder = if is_file { above } else { path };
+    if !folder.is_empty() && dir.create_dir_all(folder).is_err() {
+        return;
+    }
+    if is_file {
+        // Not there afterwards, it is left out.
+        let _ = dir.create(path);
     }
 }
 
