@@ -123,23 +123,44 @@ mod tests {
             .iter()
             .map(|error| PluginFailure::of_call("p", error).annotation())
             .collect();
-        expect![[]].assert_eq(&shown.join("\n"));
+        expect![[r#"
+            ::error title=baepo%3A plugin p%3A invalid-config::its configuration is wrong
+            ::error title=baepo%3A plugin p%3A denied::it needs `run`, which is not granted
+            ::error title=baepo%3A plugin p%3A unavailable::something it needs is not there at the moment (try again in 1s)
+            ::error title=baepo%3A plugin p%3A plugin-error::2 files, 100 %25:%0A| ::error::x
+            ::error title=baepo%3A plugin p%3A cpu-timeout::it computed for more than 5s%0Araise its time under `limits:`, or see its last log lines for what it was doing
+            ::error title=baepo%3A plugin p%3A wall-timeout::it took more than 5s, the last of it in `http.send`%0Araise its time under `limits:`, or see its last log lines for what it was doing
+            ::error title=baepo%3A plugin p%3A out-of-memory::it asked for 129 MiB of memory; it may have 128 MiB%0Araise its memory under `limits:`, or give it less to do
+            ::error title=baepo%3A plugin p%3A limit-exceeded::it used more than 1000 handles; it may use 1000%0Araise it under `limits:`, or give the plugin less to do
+            ::error title=baepo%3A plugin p%3A trap::it crashed: it called itself too deeply, in `deeper`%0Athis is a mistake in the plugin; its last log lines may say more
+            ::error title=baepo%3A plugin p%3A bad-exchange::it broke the rules of the plugin interface: x%0Athis is a mistake in the plugin; its last log lines may say more
+            ::error title=baepo%3A plugin p%3A exited::it exited with code 0 instead of answering%0Athis is a mistake in the plugin; its last log lines may say more
+            ::error title=baepo%3A plugin p%3A invalid-answer::its answer makes no sense: x%0Athis is a mistake in the plugin
+            ::error title=baepo%3A plugin p%3A no-such-hook::it has no build hook%0Ause a plugin of the right kind at this place of the file
+            ::error title=baepo%3A plugin p%3A cannot-start::it could not be started: x%0Abuild it as one module, or compose fewer parts
+            ::error title=baepo%3A plugin p%3A cancelled::the call was cancelled
+            ::error title=baepo%3A plugin p%3A host-busy::all sandboxes are in use%0Atry again
+            ::error title=baepo%3A plugin p%3A host-bug::baepo made a mistake: x%0Aplease report this"#]].assert_eq(&shown.join("\n"));
         classes.sort_unstable();
         classes.dedup();
         assert_eq!(classes.len(), errors.len(), "two classes have one word");
         let text = PluginFailure::of_call("p", &errors[4]).to_string();
-        expect![[]].assert_eq(&text);
+        expect![["plugin `p`: cpu-timeout: it computed for more than 5s (raise its time under `limits:`, or see its last log lines for what it was doing)"]].assert_eq(&text);
     }
 
     #[test]
     fn refusals_have_a_class_too() {
         let shown = [
-            LoadError::CoreModule,
+            LoadError::NotWasm {
+                found: "it is a web page",
+            },
             LoadError::CompileTimeout {
                 limit: Duration::from_secs(120),
             },
         ]
         .map(|error| PluginFailure::of_load("p", &error).annotation());
-        expect![[]].assert_eq(&shown.join("\n"));
+        expect![[r#"
+            ::error title=baepo%3A plugin p%3A bad-plugin::it is not WebAssembly: it is a web page%0Acheck the path and that the file was downloaded whole
+            ::error title=baepo%3A plugin p%3A compile-timeout::it was not compiled after 2m%0Abuild it for size, or raise `compile` under `limits:`"#]].assert_eq(&shown.join("\n"));
     }
 }
