@@ -27,6 +27,7 @@ mod revision;
 mod run;
 mod show;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -184,7 +185,7 @@ fn root() -> anyhow::Result<PathBuf> {
     reason = "the one place that writes to standard output"
 )]
 fn print(text: &str) {
-    println!("{text}");
+    println!("{}", for_reader(text));
 }
 
 /// To standard error: what is wrong.
@@ -193,5 +194,14 @@ fn print(text: &str) {
     reason = "the one place for errors before and after a run"
 )]
 fn complain(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", for_reader(text));
+}
+
+/// What is printed may carry words of a plugin or of a file in a pull request:
+/// in Actions none of them is a command for the runner.
+fn for_reader(text: &str) -> Cow<'_, str> {
+    match show::is_in_actions() {
+        true => show::without_commands(text).into(),
+        false => text.into(),
+    }
 }

@@ -122,6 +122,39 @@ fn a_build_that_fails_ends_the_run_before_anything_is_changed() {
 }
 
 #[test]
+fn a_run_that_is_cancelled_while_it_builds_changes_nothing() {
+    let checkout = serving();
+    let head = checkout.head();
+    let config = checkout
+        .config("other", DIRECT)
+        .replace("[cp, prebuilt, out/shop]", "[sleep, '60']");
+    checkout.write("baepo.yml", &config);
+    let run = checkout.baepo(&["run"]).spawn().unwrap();
+    let threads = format!("/proc/{}/task", run.id());
+    checkout.wait_until("its build runs", |_| {
+        let threads = std::fs::read_dir(&threads).unwrap().flatten();
+        let children = threads.map(|thread| thread.path().join("children"));
+        let children = children.filter_map(|list| std::fs::read_to_string(list).ok());
+        let is_build = |pid: &str| {
+            std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n")
+        };
+        children
+            .into_iter()
+            .any(|list| list.split_whitespace().any(is_build))
+    });
+    let pid = run.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status();
+    assert!(sent.unwrap().success());
+    let output = run.wait_with_output().unwrap();
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(130), "{text}");
+    assert!(text.contains("Nothing was changed"), "{text}");
+    assert_eq!(checkout.serves_wholly(), Some(head));
+}
+
+#[test]
 fn tests_that_fail_end_the_run_before_anything_is_changed() {
     let checkout = serving();
     let head = checkout.head();

@@ -62,6 +62,11 @@ pub fn headline(report: &Report) -> String {
         }
         return line;
     }
+    if let Some(end) = &report.ended
+        && end.outcome == Outcome::Cancelled
+    {
+        return capital(&end.reason);
+    }
     if let Some(failed) = report
         .stages
         .iter()
@@ -155,6 +160,7 @@ pub fn next_step(report: &Report) -> String {
             None => "Nothing to do: the next run goes on with it.".into(),
         },
         Some(Outcome::Refused) => "Nothing was changed.".into(),
+        Some(Outcome::Cancelled) if report.rollouts.is_empty() => "Nothing was changed.".into(),
         Some(Outcome::Cancelled) => "The next run brings it back wholly, if it is not back yet.".into(),
         None if holding => "It waits for you: `baepo promote`, `baepo resume` or `baepo abort`.".into(),
         None => "Nothing to do; it goes on by itself.".into(),

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use baepo_core::hook::BuiltFile;
 use baepo_core::pipeline::{
-    EnvironmentOrder, NextStage, Pipeline, RunEntry, Stage, StageOutput, StageResult,
+    EnvironmentOrder, NextStage, Pipeline, RunCause, RunEntry, Stage, StageOutput, StageResult,
 };
 use baepo_core::release::Revision;
 use baepo_core::report::Report;
+use baepo_core::rollout::{Cause, Outcome};
 use baepo_runtime::release::Prepared;
 use tokio_util::sync::CancellationToken;
 
@@ -115,11 +116,21 @@ impl<'a> Run<'a> {
                     reason,
                     resume_at,
                 } => {
-                    self.record.record(RunEntry::Ended {
-                        outcome,
-                        cause,
-                        reason,
-                        resume_at,
+                    let is_cut_short =
+                        self.options.cancel.is_cancelled() && matches!(cause, RunCause::Stage(_));
+                    self.record.record(match is_cut_short {
+                        false => RunEntry::Ended {
+                            outcome,
+                            cause,
+                            reason,
+                            resume_at,
+                        },
+                        true => RunEntry::Ended {
+                            outcome: Outcome::Cancelled,
+                            cause: RunCause::Rollout(Cause::Cancelled),
+                            reason: "cancelled before anything was rolled out".into(),
+                            resume_at: None,
+                        },
                     });
                     return Ok(self.record.report().clone());
                 }

@@ -42,7 +42,7 @@ impl Show {
     pub(crate) fn new(quiet: bool) -> Show {
         let mode = if quiet {
             Mode::Quiet
-        } else if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        } else if is_in_actions() {
             Mode::Actions
         } else if std::io::stderr().is_terminal()
             && std::env::var_os("TERM").is_some_and(|t| t != "dumb")
@@ -66,11 +66,22 @@ impl Show {
         self.paint
     }
 
-    /// One line for the log, above whatever is live.
+    /// Lines for the log, above whatever is live. In Actions nothing in them
+    /// is a command, wherever the text comes from.
     pub(crate) fn line(&self, text: &str) {
-        if self.mode == Mode::Quiet {
-            return;
+        match self.mode {
+            Mode::Quiet => {}
+            Mode::Actions => self.write(&without_commands(text)),
+            Mode::Terminal | Mode::Plain => self.write(text),
         }
+    }
+
+    /// A command for the runner, of our own words alone.
+    fn command(&self, text: &str) {
+        self.write(text);
+    }
+
+    fn write(&self, text: &str) {
         let live = self
             .live
             .lock()
@@ -121,8 +132,9 @@ impl Show {
                 self.set_live(format!("{mark} {:<10} {what}", stage.title()));
             }
             Mode::Actions => {
-                self.line(&format!("::group::{} {what}", stage.title()));
-                self.line(&format!("::stop-commands::{}", self.fence));
+                let what = without_commands(what).replace('\n', " ");
+                self.command(&format!("::group::{} {what}", stage.title()));
+                self.command(&format!("::stop-commands::{}", self.fence));
             }
             Mode::Plain => self.line(format!("{} {what}", stage.title()).trim_end()),
         }
@@ -152,8 +164,8 @@ impl Show {
     pub(crate) fn stage_ended(&self, stage: &StageReport) {
         self.end_live();
         if self.mode == Mode::Actions && stage.began.is_some() {
-            self.line(&format!("::{}::", self.fence));
-            self.line("::endgroup::");
+            self.command(&format!("::{}::", self.fence));
+            self.command("::endgroup::");
         }
         if let Stage::Rollout(_) = stage.stage
             && stage.result != Some(StageResult::Skipped)
@@ -205,5 +217,43 @@ impl Show {
     pub(crate) fn ended(&self, report: &Report) {
         self.end_live();
         self.line(&terminal::ending(report, self.paint));
+    }
+}
+
+/// Whether a runner of GitHub Actions reads what is printed.
+pub(crate) fn is_in_actions() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// A text in which a runner finds no command: none at the beginning of a line
+/// (`::name::`), none anywhere in it (`##[name]`), and no line ends but `\n`.
+/// Source: actions/runner, `src/Runner.Common/ActionCommand.cs`.
+pub(crate) fn without_commands(text: &str) -> String {
+    let plain: String = text
+        .chars()
+        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+        .collect();
+    let lines = plain.split('\n').map(|line| {
+        let line = line.replace("##[", "## [");
+        match line.trim_start().starts_with("::") {
+            true => format!("| {line}"),
+            false => line,
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_commands;
+
+    #[test]
+    fn no_text_is_a_command_for_the_runner() {
+        assert_eq!(without_commands("a::b c\n  d"), "a::b c\n  d");
+        assert_eq!(without_commands("x\n ::add-mask::y"), "x\n|  ::add-mask::y");
+        assert_eq!(without_commands("x\r::error::y"), "x::error::y");
+        assert_eq!(without_commands("a ##[add-path]/b"), "a ## [add-path]/b");
+        assert_eq!(without_commands("#\u{1b}#[add-path]/b"), "## [add-path]/b");
+        assert_eq!(without_commands("\u{7}::warning::"), "| ::warning::");
     }
 }

@@ -23,6 +23,7 @@ mod guardrail;
 mod look;
 mod machine;
 mod memory;
+mod pinned;
 mod port;
 mod program;
 mod repair;
@@ -45,6 +46,7 @@ pub use guardrail::{Ground, Guardrail, Refusal, Standing, carried_share, is_carr
 pub use look::{LookRequest, Observation, Side};
 pub use machine::Machine;
 pub use memory::MOST_MEMORY;
+pub use pinned::AtHand;
 pub use port::{Answer, Call, CallError, CallId, Done, Input, Intent, Output};
 pub use settings::{Begin, Deadlines, Kind, PinnedMonitor, PinnedPlugin, Settings};
 pub use state::Rollout;

@@ -15,7 +15,7 @@ use baepo_core::fleet::Fleet;
 use baepo_core::pipeline::Served;
 use baepo_core::release::Release;
 use baepo_core::rollout::{
-    Answer, Call, CallError, Cause, Counted, Done, Entry, Input, Intent, Kind, Machine,
+    Answer, AtHand, Call, CallError, Cause, Counted, Done, Entry, Input, Intent, Machine,
     Observation, Outcome, Output, Record,
 };
 use baepo_core::telemetry::Telemetry;
@@ -50,6 +50,18 @@ pub struct Deciders {
     pub strategy: Option<Plugin>,
     /// Who judges, by name.
     pub monitors: Vec<(String, Plugin)>,
+}
+
+impl Deciders {
+    fn at_hand(&self) -> AtHand {
+        let monitors = self.monitors.iter();
+        AtHand {
+            strategy: self.strategy.as_ref().map(Plugin::digest),
+            monitors: monitors
+                .map(|(name, plugin)| (name.clone(), plugin.digest()))
+                .collect(),
+        }
+    }
 }
 
 /// What the driver tells whoever watches.
@@ -289,52 +301,20 @@ impl Run<'_, '_> {
         !self.is_leaving && self.drive.leave_at.is_some_and(is_time)
     }
 
-    /// A rollout is decided to its end by the bytes that it began with. Where
-    /// this run has others, it leaves the rollout as it is.
     fn not_as_pinned(&self) -> Option<Done> {
         let rollout = self.machine.environment().active()?;
-        let pinned = &rollout.begin.settings.strategy;
-        let strategy = self.drive.deciders.strategy.as_ref()?;
-        if rollout.kind != Kind::Strategy || strategy.digest() == pinned.digest {
-            return None;
-        }
-        Some(Done {
-            outcome: Outcome::Failed,
-            cause: Cause::PluginFailed,
-            reason: format!(
-                "the rollout of {} was begun with the strategy `{}` of sha256:{}, and this run has sha256:{}; \
-                 go on with what began it, or abort it; until then it stays at {}",
-                rollout.begin.candidate.revision.short(),
-                pinned.name,
-                pinned.digest.short(),
-                strategy.digest().short(),
-                rollout.weight,
-            ),
-            resume_at: None,
-        })
+        self.drive.deciders.at_hand().refused(rollout)
     }
 
-    /// Monitors that are not the bytes that the rollout began with are not
-    /// asked: they know nothing.
     fn without_strangers(&self, call: Call) -> (Call, Observations) {
-        let Call::Judge(requests) = call else {
-            return (call, Vec::new());
-        };
-        let rollout = self.machine.environment().active();
-        let pinned = rollout.map_or(&[][..], |r| &r.begin.settings.monitors);
-        let known = &self.drive.deciders.monitors;
-        let (asked, strangers): (Vec<_>, Vec<_>) = requests.into_iter().partition(|(name, _)| {
-            let pinned = pinned.iter().find(|m| m.plugin.name == *name);
-            let loaded = known.iter().find(|(known, _)| known == name);
-            pinned
-                .zip(loaded)
-                .is_none_or(|(pinned, (_, loaded))| pinned.plugin.digest == loaded.digest())
-        });
-        let why = "this run has other bytes of it than the rollout began with";
-        let strangers = strangers
-            .into_iter()
-            .map(|(name, _)| (name, Err(why.into())));
-        (Call::Judge(asked), strangers.collect())
+        match (call, self.machine.environment().active()) {
+            (Call::Judge(asked), Some(rollout)) => {
+                let at_hand = self.drive.deciders.at_hand();
+                let (asked, unasked) = at_hand.without_strangers(rollout, asked);
+                (Call::Judge(asked), unasked)
+            }
+            (call, _) => (call, Vec::new()),
+        }
     }
 
     fn note(&mut self, record: &Record) {
