@@ -11,4 +11,6 @@ cargo build --release --locked --package baepo --manifest-path "${ACTION_PATH}/C
 # Cargo may be configured to build elsewhere, so it is asked.
 target="$(cargo metadata --no-deps --format-version 1 --manifest-path "${ACTION_PATH}/Cargo.toml" |
   sed -E 's/.*"target_directory":"([^"]*)".*/\1/')"
+# So that no job has to compile the built-in plugins.
+"${target}/release/baepo" seal
 echo "path=${target}/release/baepo" >>"${GITHUB_OUTPUT}"

@@ -107,6 +107,8 @@ fn each_outside_world_is_known_to_one_crate_alone() -> Result<()> {
             [
                 "wasmtime",
                 "wasmtime-wasi",
+                "wasmtime-wasi-http",
+                "landlock",
                 "hyper",
                 "hyper-util",
                 "rustix",

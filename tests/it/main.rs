@@ -11,4 +11,5 @@ mod sample;
 mod service;
 mod sim;
 mod style;
+mod supply;
 mod wit;

@@ -169,6 +169,8 @@ fn every_crate_of_the_workspace_takes_the_lints_of_the_workspace() -> Result<()>
         let text = fs::read_to_string(root().join(&manifest))?;
         let alone = manifest.starts_with("tests/sample")
             || manifest.starts_with("plugins")
+            || manifest.starts_with("tests/bench")
+            || manifest.starts_with("tests/fuzz")
             || manifest.starts_with("tests/guests");
         if text.contains("[package]") && !alone && !text.contains("[lints]\nworkspace = true") {
             wrong.push(format!(

@@ -30,11 +30,15 @@ pub(crate) enum Where {
 impl Where {
     /// The state folder of one environment.
     pub(crate) fn state_dir(&self, app: &str, environment: &str) -> PathBuf {
-        let base = match self {
+        self.base().join(app).join(environment)
+    }
+
+    /// The folder of all state folders.
+    pub(crate) fn base(&self) -> PathBuf {
+        match self {
             Where::Folder(folder) => folder.clone(),
             Where::Home => home(),
-        };
-        base.join(app).join(environment)
+        }
     }
 
     /// The agent of one environment, whether it answers or not.

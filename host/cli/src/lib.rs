@@ -19,12 +19,16 @@ mod history;
 pub mod init;
 mod operate;
 pub mod output;
+mod outside;
 mod plan;
+pub mod plugin;
 mod plugins;
 pub mod release;
 pub mod render;
 mod revision;
 mod run;
+mod sandbox;
+mod seal;
 mod show;
 
 use std::borrow::Cow;
@@ -77,13 +81,32 @@ enum Command {
     Doctor(doctor::Args),
     /// The releases that are kept in this checkout
     Release(release::Args),
+    /// Look at plugins, pin, fetch and publish them, call them by hand
+    Plugin(plugin::Args),
     /// Print the JSON Schema of the configuration
     Schema,
+    /// Put compiled code of the built-in plugins into a copy of this binary
+    #[command(hide = true)]
+    Seal(seal::Args),
+    /// Compile a component from standard input; for baepo's own use
+    #[command(hide = true)]
+    CompileComponent {
+        /// How.
+        setting: Vec<String>,
+    },
 }
 
 /// Run the command line of this process.
 pub fn main() -> ExitCode {
+    if let Some(code) = baepo_runtime::capability::process::take_over(std::env::args_os()) {
+        return code;
+    }
+    outside::settle();
     let cli = Cli::parse();
+    if let Command::CompileComponent { setting } = &cli.command {
+        return baepo_runtime::plugin::compile_stdin(setting);
+    }
+    show::mask(&outside::outside().secrets);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -134,6 +157,10 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rollback(args) => operate::rollback(args).await?,
         Command::History(args) => history::history(&args)?,
         Command::Agent(args) => agent::agent(args).await?,
+        Command::Plugin(args) => plugin::run(args).await?,
+        Command::Seal(args) => seal::seal(&args)?,
+        // Answered before there was a runtime.
+        Command::CompileComponent { .. } => Exit::Bug,
         Command::Schema => {
             print(config::schema::schema_text().trim_end());
             Exit::Success
@@ -157,7 +184,11 @@ fn describe(error: &anyhow::Error) -> String {
 /// Show all that is wrong with what the user wrote.
 fn refuse(findings: &config::Findings) -> Exit {
     complain(findings.render(config::is_stderr_coloured()).trim_end());
-    Exit::Usage
+    match findings.blame() {
+        config::Blame::Text => Exit::Usage,
+        config::Blame::Policy => Exit::Denied,
+        config::Blame::Outside => Exit::Failed,
+    }
 }
 
 /// Show why there is no configuration.

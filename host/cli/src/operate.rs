@@ -234,6 +234,7 @@ async fn drive(at: &At, intent: Intent, show: &Show) -> anyhow::Result<Exit> {
         stagings: &stagings,
         holder: format!("command by {}", who()),
         log: Arc::new(|_| {}),
+        outside: crate::outside::outside(),
         cancel: crate::run::cancelled_by_signals(),
         pause_on_cancel: false,
         leave_at: None,

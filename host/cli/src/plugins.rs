@@ -1,23 +1,23 @@
 //! The plugins that a configuration names, loaded and checked.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use baepo_core::digest::Digest;
 use baepo_core::hook::HookError;
 use baepo_core::rollout::{PinnedMonitor, PinnedPlugin};
 use baepo_core::verdict::Phase;
-use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::plugin::{
-    CallContext, CallError, CallLimits, Hook, HostOptions, Plugin, PluginHost, PluginSource,
+    CallContext, CallError, Hook, HostOptions, Plugin, PluginHost, PluginSource,
 };
-use sha2::{Digest as _, Sha256};
 
-use crate::config::{Config, Finding, Findings, PluginLimits, PluginRef, PluginUse};
+use crate::config::{Config, Finding, Findings, PluginUse};
 use crate::error::one_line;
+use crate::plugin::supply::{Component, Supply};
+use crate::sandbox;
 
 /// The first-party components, embedded.
-const BUILTINS: [(&str, &[u8]); 7] = [
+pub(crate) const BUILTINS: [(&str, &[u8]); 7] = [
     (
         "command",
         include_bytes!("../../../plugins/dist/command.wasm"),
@@ -109,18 +109,29 @@ pub(crate) struct Plugins {
 struct Loader<'a> {
     host: PluginHost,
     config: &'a Config,
-    root: &'a Path,
+    supply: &'a Supply<'a>,
+    components: BTreeMap<String, Component>,
     findings: Vec<Finding>,
 }
 
 impl Plugins {
-    /// Load every plugin and ask each monitor what it can judge. Nothing is
-    /// changed by that.
+    /// Fetch what is not here, load every plugin and ask each monitor what it can
+    /// judge. Nothing is changed by that.
     ///
     /// # Errors
     /// All plugins that cannot be used, each at its place in the file.
     pub(crate) async fn load(config: Config, root: &Path) -> Result<Plugins, Findings> {
-        let host = match PluginHost::new(HostOptions::default()) {
+        let supply = Supply::open(&config, root)?;
+        let mut findings = Vec::new();
+        let components = supply.gather(config.plugins(), &mut findings).await;
+        if !findings.is_empty() {
+            return Err(config.findings(findings));
+        }
+        let options = HostOptions {
+            policy: Some(supply.policy()),
+            ..sandbox::options(root)
+        };
+        let host = match PluginHost::new(options) {
             Ok(host) => host,
             Err(error) => {
                 let finding = Finding::new(config.locate("", ""), one_line(&error));
@@ -130,8 +141,9 @@ impl Plugins {
         let mut loader = Loader {
             host,
             config: &config,
-            root,
-            findings: Vec::new(),
+            supply: &supply,
+            components,
+            findings,
         };
         let build = loader.load_all(&config.build, Hook::Build).await;
         let test = loader.load_all(&config.test, Hook::Test).await;
@@ -183,51 +195,41 @@ impl Loader<'_> {
     }
 
     async fn load(&mut self, used: &PluginUse, hook: Hook) -> Option<Loaded> {
-        let bytes = match &used.plugin {
-            PluginRef::Builtin(name) => {
-                let known = BUILTINS.iter().find(|(known, _)| known == name);
-                known
-                    .map(|(_, bytes)| Cow::Borrowed(*bytes))
-                    .ok_or_else(|| "there is no such built-in plugin".to_owned())
-            }
-            PluginRef::Path(path) => std::fs::read(self.root.join(path))
-                .map(Cow::Owned)
-                .map_err(|error| format!("{} cannot be read: {error}", path.display())),
-        };
-        let bytes = match bytes {
-            Ok(bytes) => bytes,
-            Err(why) => {
-                self.findings.push(self.config.locate_plugin(used, why));
+        let component = self.components.get(&used.plugin.to_string())?;
+        let grants = self.supply.grants(used);
+        let limits = self.supply.limits(used, hook);
+        let (grants, limits) = match (grants, limits) {
+            (Ok(grants), Ok(limits)) => (grants, limits),
+            (grants, limits) => {
+                self.findings.extend(grants.err().into_iter().flatten());
+                self.findings.extend(limits.err().into_iter().flatten());
                 return None;
             }
         };
-        let digest = Digest::from_bytes(Sha256::digest(&bytes).into());
-        let grants = match grants(used) {
-            Ok(grants) => grants,
-            Err(why) => {
-                self.findings
-                    .push(self.config.locate_plugin(used, format!("`allow`: {why}")));
-                return None;
-            }
-        };
-        let limits = limits(used, hook);
         let source = PluginSource {
             name: &used.name,
-            bytes: &bytes,
-            digest: used.sha256.unwrap_or(digest),
+            bytes: &component.bytes,
+            digest: component.digest,
             grants,
             limits,
         };
+        let digest = component.digest;
         let plugin = match self.host.load(source).await {
             Ok(plugin) => plugin.require(hook).map(|()| plugin),
             Err(error) => Err(error),
         };
         match plugin {
-            Ok(plugin) => Some(Loaded {
-                used: used.clone(),
-                digest,
-                plugin,
-            }),
+            Ok(plugin) => {
+                if let Err(finding) = self.supply.check_wishes(used, plugin.wishes()) {
+                    self.findings.push(finding);
+                    return None;
+                }
+                Some(Loaded {
+                    used: used.clone(),
+                    digest,
+                    plugin,
+                })
+            }
             Err(error) => {
                 let what = format!(
                     "plugin `{}` cannot be used: {}",
@@ -269,34 +271,4 @@ impl Loader<'_> {
             }
         }
     }
-}
-
-/// The `allow:` block as the host reads it.
-fn grants(used: &PluginUse) -> Result<Grants, String> {
-    let value = serde_json::to_value(&used.allow).map_err(|error| error.to_string())?;
-    serde_json::from_value(value).map_err(|error| error.to_string())
-}
-
-/// The hook's defaults, and over them what the user wrote.
-fn limits(used: &PluginUse, hook: Hook) -> Option<CallLimits> {
-    let PluginLimits {
-        cpu,
-        time,
-        memory_bytes,
-    } = used.limits;
-    if cpu.is_none() && time.is_none() && memory_bytes.is_none() {
-        return None;
-    }
-    let mut limits = CallLimits::of(hook).clone();
-    if let Some(cpu) = cpu {
-        limits.cpu = cpu.to_duration();
-        limits.wall = limits.wall.max(limits.cpu);
-    }
-    if let Some(time) = time {
-        limits.wall = time.to_duration();
-    }
-    if let Some(bytes) = memory_bytes {
-        limits.memory_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    }
-    Some(limits)
 }

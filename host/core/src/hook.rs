@@ -6,7 +6,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Millis;
+use crate::release::Revision;
+use crate::time::{Millis, Time};
 use crate::verdict::Level;
 
 /// A remark on lines of a file.
@@ -126,6 +127,62 @@ impl TestReport {
         }
         counts
     }
+}
+
+/// What a person said on the pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Signal {
+    /// `reaction`, `comment`, `command` or `issue`.
+    pub kind: String,
+    /// Who.
+    pub author: String,
+    /// What.
+    pub text: String,
+    /// When.
+    pub at: Time,
+}
+
+/// One rollout that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PastRollout {
+    /// What it rolled out.
+    pub revision: Revision,
+    /// Where.
+    pub environment: String,
+    /// How it ended, in one word.
+    pub outcome: String,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// When it began.
+    pub started: Time,
+    /// When it ended.
+    pub ended: Time,
+}
+
+/// What a feedback plugin is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FeedbackRequest {
+    /// The `with:` block as JSON.
+    pub config: String,
+    /// The rollout that has just ended.
+    pub rollout: PastRollout,
+    /// What people said, oldest first.
+    pub signals: Vec<Signal>,
+    /// Earlier rollouts, newest first.
+    pub history: Vec<PastRollout>,
+}
+
+/// A part of the report that a plugin wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Section {
+    /// One short line.
+    pub title: String,
+    /// Markdown of a stranger: who shows it makes it harmless.
+    pub body: String,
 }
 
 /// One mistake in a plugin's `with:` block.

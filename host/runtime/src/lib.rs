@@ -6,6 +6,7 @@
 //!
 //! - [`plugin`]: the sandbox; loads components, calls hooks.
 //! - [`capability`]: what a plugin may ask the host to do, one file per import.
+//! - [`supply`]: where plugins come from when they are not in the checkout.
 //! - [`target`]: where instances live; [`router`]: who gets which request.
 //! - [`load`]: a client that checks every answer.
 //! - [`release`]: from artifacts and config to one digest.
@@ -19,4 +20,5 @@ pub mod load;
 pub mod plugin;
 pub mod release;
 pub mod router;
+pub mod supply;
 pub mod target;

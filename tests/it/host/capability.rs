@@ -14,9 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::guest;
+use super::guest::{self, names};
 
-async fn build(
+pub(crate) async fn build(
     name: &str,
     grants: &str,
     config: &str,
@@ -72,7 +72,7 @@ async fn a_program_runs_in_the_checkout_and_its_output_is_logged_as_it_comes() -
     std::fs::write(checkout.path().join("here"), "")?;
     let (context, lines) = guest::logged_in(checkout.path());
     let script = "ls; echo ::error::boo >&2; exit 3";
-    let outcome = build("shell", r#"{"run":["sh"]}"#, script, &context).await?;
+    let outcome = build(names::SHELL, r#"{"run":["sh"]}"#, script, &context).await?;
     assert_eq!(guest::said(&outcome), "failed: here\n");
     let lines = lines.lock().map_err(|_| anyhow::anyhow!("poisoned"))?;
     let mut logged: Vec<_> = lines
@@ -92,7 +92,7 @@ async fn a_program_runs_in_the_checkout_and_its_output_is_logged_as_it_comes() -
 async fn a_program_does_not_see_what_the_runner_knows() -> Result<()> {
     let checkout = tempfile::tempdir()?;
     let context = guest::logged_in(checkout.path()).0;
-    let outcome = build("shell", r#"{"run":["sh"]}"#, "env", &context).await?;
+    let outcome = build(names::SHELL, r#"{"run":["sh"]}"#, "env", &context).await?;
     let said = guest::said(&outcome);
     ensure!(
         said.contains("\nPATH=") || said.contains("failed: PATH="),
@@ -105,13 +105,13 @@ async fn a_program_does_not_see_what_the_runner_knows() -> Result<()> {
     );
     ensure!(!said.contains("CARGO_MANIFEST_DIR"), "{said}");
     let granted = r#"{"run":["sh"],"env":["CARGO_MANIFEST_DIR"]}"#;
-    let outcome = build("shell", granted, "env", &context).await?;
+    let outcome = build(names::SHELL, granted, "env", &context).await?;
     ensure!(guest::said(&outcome).contains("CARGO_MANIFEST_DIR="));
     Ok(())
 }
 
 /// Wait until no process has this text in its command line.
-async fn is_gone(mark: &str) -> Result<()> {
+pub(crate) async fn is_gone(mark: &str) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         let mut alive = false;
@@ -140,7 +140,7 @@ async fn a_program_that_takes_too_long_is_stopped_with_its_children() -> Result<
         ..CallLimits::LONG
     };
     let grants = guest::grants(r#"{"run":["sh"]}"#)?;
-    let plugin = guest::load_with(&host, "shell", grants, Some(limits.clone())).await?;
+    let plugin = guest::load_with(&host, names::SHELL, grants, Some(limits.clone())).await?;
     let context = guest::logged_in(checkout.path()).0;
     let script = "sleep 61.001 & sleep 61.001";
     let outcome = plugin.build(&context, script, &guest::revision()).await;
@@ -168,7 +168,7 @@ async fn a_program_is_stopped_when_the_run_is_cancelled() -> Result<()> {
     let cancel = CancellationToken::new();
     context.cancel = cancel.clone();
     let running = build(
-        "shell",
+        names::SHELL,
         r#"{"run":["sh"]}"#,
         "echo up; sleep 61.002",
         &context,
@@ -191,7 +191,7 @@ async fn what_a_program_leaves_behind_is_gone_after_it() -> Result<()> {
     let checkout = tempfile::tempdir()?;
     let context = guest::logged_in(checkout.path()).0;
     let script = "sleep 61.003 & echo done";
-    let outcome = build("shell", r#"{"run":["sh"]}"#, script, &context).await?;
+    let outcome = build(names::SHELL, r#"{"run":["sh"]}"#, script, &context).await?;
     assert_eq!(guest::said(&outcome), "failed: done\n");
     is_gone("61.003").await
 }
@@ -200,7 +200,7 @@ async fn what_a_program_leaves_behind_is_gone_after_it() -> Result<()> {
 async fn a_strategy_is_granted_nothing_whatever_its_component_is_granted() -> Result<()> {
     let host = guest::host()?;
     let grants = guest::grants(r#"{"run":["sh"]}"#)?;
-    let plugin = guest::load_with(&host, "peeks", grants, None).await?;
+    let plugin = guest::load_with(&host, names::PEEKS, grants, None).await?;
     let checkout = tempfile::tempdir()?;
     let context = guest::logged_in(checkout.path()).0;
     let outcome = plugin.decide(&context, &guest::view()).await;
@@ -221,7 +221,7 @@ async fn files_are_read_by_grant_and_git_is_not_there() -> Result<()> {
         (".git/config", "failed: not found"),
         ("none", "failed: not found"),
     ] {
-        let outcome = build("read-file", r#"{"read":["."]}"#, path, &context).await?;
+        let outcome = build(names::READ_FILE, r#"{"read":["."]}"#, path, &context).await?;
         assert_eq!(guest::said(&outcome), answer);
     }
     Ok(())
@@ -259,7 +259,7 @@ async fn requests_go_where_they_may_and_redirects_are_not_followed() -> Result<(
         let (address, server) = serve(Some(answer)).await?;
         let grants = r#"{"net":["http://127.0.0.1:*"]}"#;
         let url = format!("http://{address}/x");
-        let outcome = build("fetch", grants, &url, &CallContext::bare()).await?;
+        let outcome = build(names::FETCH, grants, &url, &CallContext::bare()).await?;
         assert_eq!(guest::said(&outcome), body);
         server.abort();
     }
@@ -273,10 +273,10 @@ async fn a_name_that_leads_inside_is_denied_when_connecting() -> Result<()> {
     // No address to the eye, but every resolver makes 127.0.0.1 of it.
     let grants = format!(r#"{{"net":["http://127.1:{port}"]}}"#);
     let url = format!("http://127.1:{port}/");
-    let outcome = build("fetch", &grants, &url, &CallContext::bare()).await?;
+    let outcome = build(names::FETCH, &grants, &url, &CallContext::bare()).await?;
     assert_eq!(guest::said(&outcome), format!("denied: http://{address}"));
     let grants = format!(r#"{{"net":["http://127.1:{port}", "http://{address}"]}}"#);
-    let outcome = build("fetch", &grants, &url, &CallContext::bare()).await?;
+    let outcome = build(names::FETCH, &grants, &url, &CallContext::bare()).await?;
     assert_eq!(guest::said(&outcome), "failed: hello");
     server.abort();
     Ok(())
@@ -293,7 +293,7 @@ async fn answers_are_bounded_in_size_and_time() -> Result<()> {
         let (address, server) = serve(answer).await?;
         let grants = r#"{"net":["http://127.0.0.1:*"]}"#;
         let url = format!("http://{address}/");
-        let outcome = build("fetch", grants, &url, &CallContext::bare()).await?;
+        let outcome = build(names::FETCH, grants, &url, &CallContext::bare()).await?;
         assert_eq!(guest::said(&outcome), said);
         server.abort();
     }

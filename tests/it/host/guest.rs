@@ -10,8 +10,10 @@ use baepo_core::release::Revision;
 use baepo_core::rollout::{Limits, OnNoEvidence, RoleFleets, View};
 use baepo_core::time::{Millis, Time};
 use baepo_core::weight::BasisPoints;
+use baepo_runtime::capability::Outside;
 use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::capability::log::LogRecord;
+use baepo_runtime::capability::secrets::{SecretValue, SecretVault};
 use baepo_runtime::plugin::{
     CallContext, CallError, CallLimits, CallOutcome, HostOptions, LoadError, Plugin, PluginHost,
     PluginSource,
@@ -19,6 +21,12 @@ use baepo_runtime::plugin::{
 use sha2::{Digest as _, Sha256};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
+
+/// A constant for each guest. One that no test names does not compile.
+pub(crate) mod names {
+    #![deny(dead_code)]
+    include!(concat!(env!("OUT_DIR"), "/guests.rs"));
+}
 
 /// Behind each guest: a memory, and an allocator that never frees.
 const BEHIND: &str = r#"
@@ -44,6 +52,23 @@ world guessing-plugin {
     import wasi:clocks/monotonic-clock@0.2.3;
     include baepo:hooks/strategy-plugin@0.1.0;
 }
+world random-plugin {
+    import wasi:random/random@0.2.3;
+    include baepo:hooks/strategy-plugin@0.1.0;
+}
+world waiting-plugin {
+    import wasi:clocks/monotonic-clock@0.2.3;
+    import wasi:io/poll@0.2.3;
+    include baepo:hooks/build-plugin@0.1.0;
+}
+world leaking-plugin {
+    import wasi:cli/stdout@0.2.3;
+    include baepo:hooks/strategy-plugin@0.1.0;
+}
+world making-plugin {
+    export acme:tools/things@1.0.0;
+    include baepo:hooks/strategy-plugin@0.1.0;
+}
 world socket-plugin {
     import wasi:sockets/instance-network@0.2.3;
     include baepo:hooks/strategy-plugin@0.1.0;
@@ -55,14 +80,42 @@ world acme-plugin {
 world hookless-plugin {
     export acme:tools/magic@1.0.0;
 }
+world keeping-plugin {
+    import baepo:hooks/store@0.1.0;
+    include baepo:hooks/build-plugin@0.1.0;
+}
 world peeking-plugin {
     include baepo:hooks/build-plugin@0.1.0;
     include baepo:hooks/strategy-plugin@0.1.0;
 }
-package acme:tools@1.0.0 { interface magic { wave: func(); } }
-package wasi:cli@0.2.3 { interface exit { exit: func(status: result); } }
-package wasi:random@0.2.3 { interface random { get-random-u64: func() -> u64; } }
-package wasi:clocks@0.2.3 { interface monotonic-clock { now: func() -> u64; } }
+package acme:tools@1.0.0 {
+    interface magic { wave: func(); }
+    interface things { resource thing {} }
+}
+package wasi:io@0.2.3 {
+    interface poll { resource pollable { block: func(); } }
+    interface streams { resource output-stream {} }
+}
+package wasi:cli@0.2.3 {
+    interface exit { exit: func(status: result); }
+    interface stdout {
+        use wasi:io/streams@0.2.3.{output-stream};
+        get-stdout: func() -> output-stream;
+    }
+}
+package wasi:random@0.2.3 {
+    interface random {
+        get-random-u64: func() -> u64;
+        get-random-bytes: func(len: u64) -> list<u8>;
+    }
+}
+package wasi:clocks@0.2.3 {
+    interface monotonic-clock {
+        use wasi:io/poll@0.2.3.{pollable};
+        now: func() -> u64;
+        subscribe-duration: func(when: u64) -> pollable;
+    }
+}
 package wasi:sockets@0.2.3 {
     interface instance-network {
         resource network;
@@ -70,6 +123,9 @@ package wasi:sockets@0.2.3 {
     }
 }
 ";
+
+/// The world of the guest that asks by way of WASI.
+const ASKING: &str = include_str!("../../guests/wasi-http.wit");
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -94,7 +150,12 @@ pub(crate) fn component(name: &str) -> Result<Vec<u8>> {
 
 /// The same, for a plugin interface of another version.
 pub(crate) fn component_for(name: &str, version: &str) -> Result<Vec<u8>> {
-    let body = text(name)?.replace("@0.1.0", &format!("@{version}"));
+    component_of(&text(name)?, version).with_context(|| name.to_string())
+}
+
+/// The text of a guest as a component.
+pub(crate) fn component_of(text: &str, version: &str) -> Result<Vec<u8>> {
+    let body = text.replace("@0.1.0", &format!("@{version}"));
     let world = body
         .lines()
         .next()
@@ -103,17 +164,13 @@ pub(crate) fn component_for(name: &str, version: &str) -> Result<Vec<u8>> {
     let mut module = wat::parse_str(format!("(module\n{body}\n{BEHIND})"))?;
     let mut resolve = Resolve::new();
     let hooks = resolve.push_str("hooks.wit", &hooks_wit(version)?)?;
-    let worlds = WORLDS.replace(
-        "hooks/strategy-plugin@0.1.0",
-        &format!("hooks/strategy-plugin@{version}"),
-    );
-    let worlds = worlds.replace(
-        "hooks/build-plugin@0.1.0",
-        &format!("hooks/build-plugin@{version}"),
-    );
-    let guests = resolve.push_str("guests.wit", &worlds)?;
+    // The guest that asks by way of WASI brings types of WASI of its own.
+    let worlds = match world {
+        "wasi-http-plugin" => resolve.push_str("asking.wit", ASKING)?,
+        _ => resolve.push_str("guests.wit", &worlds_for(version))?,
+    };
     let of = |package| resolve.select_world(&[package], Some(world));
-    let world = of(hooks).or_else(|_| of(guests))?;
+    let world = of(hooks).or_else(|_| of(worlds))?;
     wit_component::embed_component_metadata(
         &mut module,
         &resolve,
@@ -125,6 +182,17 @@ pub(crate) fn component_for(name: &str, version: &str) -> Result<Vec<u8>> {
         .validate(true)
         .module(&module)?
         .encode()
+}
+
+/// The worlds beside those of `wit/`, for a plugin interface of this version.
+fn worlds_for(version: &str) -> String {
+    let lines = WORLDS
+        .lines()
+        .map(|line| match line.contains("baepo:hooks/") {
+            true => line.replace("@0.1.0", &format!("@{version}")),
+            false => line.to_owned(),
+        });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// All of `wit/` as one text.
@@ -242,6 +310,18 @@ pub(crate) fn logged_in(checkout: &Path) -> (CallContext, Arc<Mutex<Vec<LogRecor
     let (mut context, lines) = logged();
     context.checkout = Some(checkout.into());
     (context, lines)
+}
+
+/// A context with something behind granted capabilities.
+pub(crate) fn with_outside(mut context: CallContext, outside: Outside) -> CallContext {
+    context.outside = Arc::new(outside);
+    context
+}
+
+/// A vault with the secret `TOKEN`.
+pub(crate) fn vault(token: &str) -> SecretVault {
+    let value = SecretValue::new(token.into());
+    SecretVault::new([("TOKEN".to_owned(), value)].into(), |_| true)
 }
 
 /// What a guest that always fails says; the kind of failure before it.

@@ -9,7 +9,7 @@ use baepo_core::verdict::Phase;
 use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::plugin::{CallContext, Hook, HostOptions, Plugin, PluginHost};
 
-use super::guest;
+use super::guest::{self, names};
 
 async fn first_party(host: &PluginHost, name: &str) -> Result<Plugin> {
     let path = guest::root().join(format!("plugins/dist/{name}.wasm"));
@@ -86,7 +86,7 @@ async fn the_traffic_monitor_says_when_it_can_judge_and_looks() -> Result<()> {
 #[tokio::test]
 async fn a_strategy_that_uses_wasi_decides_the_same_each_time() -> Result<()> {
     let host = guest::host()?;
-    let plugin = guest::load(&host, "guesses").await?;
+    let plugin = guest::load(&host, names::GUESSES).await?;
     let context = CallContext::bare();
     let mut view = guest::view();
     let one = plugin.decide(&context, &view).await.result?;
@@ -111,7 +111,7 @@ async fn a_pool_answers_like_fresh_memory_and_calls_wait_for_their_turn() -> Res
         pool: Some(2),
         ..HostOptions::default()
     })?;
-    let plugin = guest::load(&host, "answer").await?;
+    let plugin = guest::load(&host, names::ANSWER).await?;
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..16 {
         let plugin = plugin.clone();

@@ -1,7 +1,16 @@
 //! The plugin host: a real engine, and one guest for each misbehaviour.
 
 mod capability;
-mod guest;
+mod compiled;
+mod frozen;
+pub(crate) mod guest;
 mod honest;
 mod hostile;
+mod limits;
 mod load;
+mod moved;
+mod net;
+mod process;
+mod rounds;
+mod secrets;
+mod spoken;

@@ -121,6 +121,27 @@ fn a_build_that_fails_ends_the_run_before_anything_is_changed() {
     check(&checkout, &["run"], 6, &["Build failed", "missing"], &head);
 }
 
+/// Whether a program of this name was started by the process, or by what it
+/// started.
+fn has_descendant(pid: u32, name: &str) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    let children = threads.map(|thread| thread.path().join("children"));
+    let children = children.filter_map(|list| std::fs::read_to_string(list).ok());
+    let pids: Vec<u32> = children
+        .flat_map(|list| {
+            list.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .filter_map(|pid| pid.parse().ok())
+        .collect();
+    pids.into_iter().any(|pid| {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|text| text.trim() == name)
+            || has_descendant(pid, name)
+    })
+}
+
 #[test]
 fn a_run_that_is_cancelled_while_it_builds_changes_nothing() {
     let checkout = serving();
@@ -130,18 +151,7 @@ fn a_run_that_is_cancelled_while_it_builds_changes_nothing() {
         .replace("[cp, prebuilt, out/shop]", "[sleep, '60']");
     checkout.write("baepo.yml", &config);
     let run = checkout.baepo(&["run"]).spawn().unwrap();
-    let threads = format!("/proc/{}/task", run.id());
-    checkout.wait_until("its build runs", |_| {
-        let threads = std::fs::read_dir(&threads).unwrap().flatten();
-        let children = threads.map(|thread| thread.path().join("children"));
-        let children = children.filter_map(|list| std::fs::read_to_string(list).ok());
-        let is_build = |pid: &str| {
-            std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n")
-        };
-        children
-            .into_iter()
-            .any(|list| list.split_whitespace().any(is_build))
-    });
+    checkout.wait_until("its build runs", |_| has_descendant(run.id(), "sleep"));
     let pid = run.id().to_string();
     let sent = std::process::Command::new("kill")
         .args(["-TERM", &pid])

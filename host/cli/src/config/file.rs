@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::unit::{
-    AmountText, DurationText, FileNameText, InsidePathText, LiteralText, NameText, PercentText,
-    PlainText, Sha256Text, SizeText, UrlPathText, VariableText, WordText,
+    AmountText, CountText, DurationText, FileNameText, InsidePathText, LiteralText, NameText,
+    PercentText, PlainText, Sha256Text, SizeText, UrlPathText, VariableText, WordText,
 };
 
 /// What baepo builds, tests and releases, and how it rolls that out. Keys that
@@ -107,11 +107,12 @@ impl<T> OneOrMany<T> {
     }
 }
 
-/// A plugin by name or path, or with its settings.
+/// A plugin by name, path or address, or with its settings.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum PluginItem {
-    /// A built-in name, or the path of a component that begins with `./`.
+    /// A built-in name, the path of a component that begins with `./`, or an
+    /// address that begins with `https://` or `oci://`.
     Name(PlainText),
     /// With settings.
     Full(Box<PluginFull>),
@@ -121,10 +122,12 @@ pub enum PluginItem {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PluginFull {
-    /// `builtin:NAME`, or the path of a component that begins with `./`.
+    /// `builtin:NAME`, the path of a component that begins with `./`, or an
+    /// address that begins with `https://` or `oci://`.
     #[schemars(example = &"./plugins/mine.wasm")]
     pub plugin: PlainText,
-    /// The SHA-256 that the component must have; with any other it is refused.
+    /// The SHA-256 that the component must have. `baepo.lock` does the same
+    /// for all of them.
     pub sha256: Option<Sha256Text>,
     /// What reports call it; needed where one plugin is used twice.
     pub name: Option<NameText>,
@@ -161,7 +164,7 @@ pub struct AllowFile {
     pub socket: Option<Vec<PlainText>>,
 }
 
-/// How much a plugin may use in one call.
+/// How much a plugin may use, above all in one call.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PluginLimitsFile {
@@ -171,9 +174,60 @@ pub struct PluginLimitsFile {
     /// Wall time, the programs that it runs included.
     #[schemars(example = &"30m")]
     pub time: Option<DurationText>,
-    /// Memory of the plugin itself.
+    /// Memory of the plugin itself, all of its memories together.
     #[schemars(example = &"128MiB")]
     pub memory: Option<SizeText>,
+    /// Core memories.
+    #[schemars(example = 16)]
+    pub memories: Option<CountText>,
+    /// Core tables.
+    #[schemars(example = 64)]
+    pub tables: Option<CountText>,
+    /// Elements of all tables together.
+    #[schemars(example = 100000)]
+    pub table_elements: Option<CountText>,
+    /// Core instances.
+    #[schemars(example = 128)]
+    pub instances: Option<CountText>,
+    /// Handles of resources at a time.
+    #[schemars(example = 1000)]
+    pub handles: Option<CountText>,
+    /// Data of one exchange between the plugin and the host.
+    #[schemars(example = &"8MiB")]
+    pub exchange: Option<SizeText>,
+    /// The answer of the hook.
+    #[schemars(example = &"4MiB")]
+    pub answer: Option<SizeText>,
+    /// Text of the log; what is beyond is dropped, and the log says so.
+    #[schemars(example = &"1MiB")]
+    pub log: Option<SizeText>,
+    /// Lines of the log; what is beyond is dropped, and the log says so.
+    #[schemars(example = 10000)]
+    pub log_lines: Option<CountText>,
+    /// One file that is read or written.
+    #[schemars(example = &"32MiB")]
+    pub file: Option<SizeText>,
+    /// HTTP requests.
+    #[schemars(example = 50)]
+    pub http_requests: Option<CountText>,
+    /// Bodies of all HTTP requests and answers together.
+    #[schemars(example = &"16MiB")]
+    pub http: Option<SizeText>,
+    /// Headers of one HTTP request, and of its answer.
+    #[schemars(example = &"64KiB")]
+    pub http_headers: Option<SizeText>,
+    /// One HTTP exchange.
+    #[schemars(example = &"10s")]
+    pub http_timeout: Option<DurationText>,
+    /// Randomness at a time.
+    #[schemars(example = &"64KiB")]
+    pub random: Option<SizeText>,
+    /// The component itself.
+    #[schemars(example = &"64MiB")]
+    pub component: Option<SizeText>,
+    /// Time to compile the component.
+    #[schemars(example = &"2m")]
+    pub compile: Option<DurationText>,
 }
 
 /// What belongs to a release beside the files that were built.

@@ -38,6 +38,21 @@ pub struct Finding {
     pub message: String,
     /// What to change; empty where the message says it all.
     pub help: String,
+    /// Whose fault it is.
+    #[serde(skip)]
+    pub blame: Blame,
+}
+
+/// Whose fault a finding is; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Blame {
+    /// What is written is wrong.
+    #[default]
+    Text,
+    /// What is written is right, and the organisation does not allow it.
+    Policy,
+    /// What is written is right, and something outside does not answer.
+    Outside,
 }
 
 impl Finding {
@@ -47,7 +62,15 @@ impl Finding {
             span,
             message: message.into(),
             help: String::new(),
+            blame: Blame::Text,
         }
+    }
+
+    /// The same, and not the fault of the text.
+    #[must_use]
+    pub fn blame(mut self, blame: Blame) -> Finding {
+        self.blame = blame;
+        self
     }
 
     /// The same with a help line.
@@ -81,6 +104,17 @@ impl Findings {
             path: path.to_owned(),
             source: source.to_owned(),
             list,
+        }
+    }
+
+    /// Whose fault it is that nothing happens. A policy first, because nothing
+    /// else that is put right would help.
+    pub fn blame(&self) -> Blame {
+        let any = |blame| self.list.iter().any(|finding| finding.blame == blame);
+        match (any(Blame::Policy), any(Blame::Text)) {
+            (true, _) => Blame::Policy,
+            (false, true) => Blame::Text,
+            (false, false) => Blame::Outside,
         }
     }
 

@@ -9,11 +9,11 @@
 
 use std::path::{Path, PathBuf};
 
-mod check;
+pub(crate) mod check;
 mod command_line;
 pub mod file;
 mod finding;
-mod locate;
+pub(crate) mod locate;
 mod model;
 mod needs;
 mod plugin_use;
@@ -22,14 +22,17 @@ pub mod schema;
 #[cfg(test)]
 mod tests;
 pub mod unit;
-mod yaml;
+pub(crate) mod yaml;
 
+pub(crate) use file::PluginLimitsFile;
 pub use file::{Event, OnCancel};
-pub use finding::{Finding, Findings, Span, check_spelling, is_stderr_coloured};
+pub use finding::{Blame, Finding, Findings, Span, check_spelling, is_stderr_coloured};
 pub use model::{
     Allow, Config, Environment, Listen, LocalTarget, PluginLimits, PluginRef, PluginUse, Template,
     Variable,
 };
+
+pub(crate) use plugin_use::resolve_plugin_limits;
 
 /// Where the file is looked for, in this order.
 pub const DEFAULT_PATHS: [&str; 2] = [".github/baepo.yml", "baepo.yml"];
@@ -92,7 +95,7 @@ pub fn load(checkout: &Path, given: Option<&Path>) -> Result<Config, ConfigError
     }
 }
 
-fn locate_file(checkout: &Path, given: Option<&Path>) -> Result<PathBuf, ConfigError> {
+pub(crate) fn locate_file(checkout: &Path, given: Option<&Path>) -> Result<PathBuf, ConfigError> {
     let candidates: Vec<PathBuf> = match given {
         Some(path) => vec![path.to_owned()],
         None => DEFAULT_PATHS.iter().map(PathBuf::from).collect(),

@@ -9,6 +9,8 @@ use std::time::Duration;
 use baepo_core::digest::Digest;
 use baepo_core::rollout::{Limits, OnNoEvidence};
 use baepo_core::time::Millis;
+use baepo_runtime::plugin::LimitSet;
+use baepo_runtime::supply::Remote;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -154,6 +156,18 @@ pub enum PluginRef {
     Builtin(String),
     /// A file relative to the checkout.
     Path(PathBuf),
+    /// On the web, or in a registry.
+    Remote(Remote),
+}
+
+impl PluginRef {
+    /// What a policy compares, and `baepo.lock` names it by where it is a path.
+    pub fn place(&self) -> String {
+        match self {
+            PluginRef::Builtin(_) | PluginRef::Path(_) => self.to_string(),
+            PluginRef::Remote(remote) => remote.place(),
+        }
+    }
 }
 
 impl fmt::Display for PluginRef {
@@ -161,6 +175,7 @@ impl fmt::Display for PluginRef {
         match self {
             PluginRef::Builtin(name) => write!(f, "builtin:{name}"),
             PluginRef::Path(path) => write!(f, "./{}", path.display()),
+            PluginRef::Remote(remote) => remote.fmt(f),
         }
     }
 }
@@ -185,16 +200,10 @@ pub struct Allow {
     pub socket: Vec<String>,
 }
 
-/// How much a plugin may use in one call; the host's default where absent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PluginLimits {
-    /// CPU time.
-    pub cpu: Option<Millis>,
-    /// Wall time.
-    pub time: Option<Millis>,
-    /// Memory in bytes.
-    pub memory_bytes: Option<u64>,
-}
+/// How much a plugin may use where the user says so: the host has a
+/// default for what is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PluginLimits(pub LimitSet);
 
 impl Config {
     /// As the user knows the file, for example `.github/baepo.yml`.

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use baepo_runtime::plugin::LimitKey;
+use baepo_runtime::supply::Remote;
 use serde_json::{Map, Value, json};
 
 use super::file::{AllowFile, Build, PluginFull, PluginItem, PluginLimitsFile, Test};
 use super::finding::{Finding, check_spelling};
 use super::model::{Allow, PluginLimits, PluginRef, PluginUse};
 use super::resolve::Resolver;
-use super::unit::{parse_duration, parse_size};
+use super::unit::{CountText, DurationText, SizeText, parse_count, parse_duration, parse_size};
 
 /// What a plugin is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +138,7 @@ impl Resolver<'_> {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned(),
+            (None, PluginRef::Remote(remote)) => remote.name(),
         };
         Some(PluginUse {
             name,
@@ -161,12 +164,9 @@ fn short_form(name: &str, at: &str, with: Value, run: Vec<String>, read: Vec<Str
         with,
         allow: Allow {
             run: run.into_iter().take(1).collect(),
-            write: if name == "junit" {
-                read.clone()
-            } else {
-                Vec::new()
-            },
             read,
+            // A program of the user's own builds where it always did.
+            write: vec![".".to_owned()],
             ..Allow::default()
         },
         limits: PluginLimits::default(),
@@ -176,16 +176,13 @@ fn short_form(name: &str, at: &str, with: Value, run: Vec<String>, read: Vec<Str
 
 /// A plugin by its reference, or what is wrong with that and what helps.
 fn parse_reference(text: &str, hook: Hook) -> Result<PluginRef, (String, String)> {
-    let later = |what: &str| {
-        let message = format!("plugins from {what} are not in this version");
-        let help = "put the component into the repository and name it `./plugins/NAME.wasm`";
-        Err((message, help.to_owned()))
-    };
-    if text.starts_with("https://") || text.starts_with("http://") {
-        return later("the web");
-    }
-    if text.starts_with("oci://") {
-        return later("a registry");
+    if Remote::is_meant_by(text) {
+        let remote = text.parse::<Remote>().map(PluginRef::Remote);
+        return remote.map_err(|error| {
+            let help =
+                "such as `https://plugins.acme.dev/check.wasm` or `oci://ghcr.io/acme/check:1.2`";
+            (error.to_string(), help.to_owned())
+        });
     }
     if let Some(path) = text.strip_prefix("./") {
         let climbs = path.split('/').any(|part| part == "..");
@@ -257,19 +254,57 @@ fn resolve_allow(file: AllowFile) -> Allow {
 }
 
 /// The texts were checked by their formats.
-fn resolve_plugin_limits(file: &PluginLimitsFile) -> PluginLimits {
-    PluginLimits {
-        cpu: file
-            .cpu
-            .as_ref()
-            .and_then(|text| parse_duration(&text.0).ok()),
-        time: file
-            .time
-            .as_ref()
-            .and_then(|text| parse_duration(&text.0).ok()),
-        memory_bytes: file
-            .memory
-            .as_ref()
-            .and_then(|text| parse_size(&text.0).ok()),
-    }
+pub(crate) fn resolve_plugin_limits(file: &PluginLimitsFile) -> PluginLimits {
+    let time_of = |text: &Option<DurationText>| Some(parse_duration(&text.as_ref()?.0).ok()?.0);
+    let size_of = |text: &Option<SizeText>| parse_size(&text.as_ref()?.0).ok();
+    let count_of = |text: &Option<CountText>| parse_count(&text.as_ref()?.0).ok();
+    // By name, so that a key that is forgotten here does not compile.
+    let PluginLimitsFile {
+        cpu,
+        time,
+        memory,
+        memories,
+        tables,
+        table_elements,
+        instances,
+        handles,
+        exchange,
+        answer,
+        log,
+        log_lines,
+        file,
+        http_requests,
+        http,
+        http_headers,
+        http_timeout,
+        random,
+        component,
+        compile,
+    } = file;
+    let all = [
+        (LimitKey::Cpu, time_of(cpu)),
+        (LimitKey::Time, time_of(time)),
+        (LimitKey::Memory, size_of(memory)),
+        (LimitKey::Memories, count_of(memories)),
+        (LimitKey::Tables, count_of(tables)),
+        (LimitKey::TableElements, count_of(table_elements)),
+        (LimitKey::Instances, count_of(instances)),
+        (LimitKey::Handles, count_of(handles)),
+        (LimitKey::Exchange, size_of(exchange)),
+        (LimitKey::Answer, size_of(answer)),
+        (LimitKey::Log, size_of(log)),
+        (LimitKey::LogLines, count_of(log_lines)),
+        (LimitKey::File, size_of(file)),
+        (LimitKey::HttpRequests, count_of(http_requests)),
+        (LimitKey::Http, size_of(http)),
+        (LimitKey::HttpHeaders, size_of(http_headers)),
+        (LimitKey::HttpTimeout, time_of(http_timeout)),
+        (LimitKey::Random, size_of(random)),
+        (LimitKey::Component, size_of(component)),
+        (LimitKey::Compile, time_of(compile)),
+    ];
+    let set = all
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)));
+    PluginLimits(set.collect())
 }

@@ -150,6 +150,17 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "must be a size with a unit, such as `512KiB`, `64MiB` or `1GiB`".to_owned())
 }
 
+/// A number of things as text, for example `1000`.
+///
+/// # Errors
+/// A sentence fragment that says what is expected.
+pub fn parse_count(text: &str) -> Result<u64, String> {
+    text.parse::<u64>()
+        .ok()
+        .filter(|count| *count < 1_000_000_000)
+        .ok_or_else(|| "must be a number, such as `1000`".to_owned())
+}
+
 /// A name of an app or environment: it becomes part of paths, addresses and
 /// statuses.
 ///
@@ -245,6 +256,7 @@ pub(crate) fn check_format(format: &str, text: &str) -> Result<(), String> {
         "baepo-percent" => parse_percent(text).map(drop),
         "baepo-amount" => Amount::parse(text).map(drop),
         "baepo-size" => parse_size(text).map(drop),
+        "baepo-count" => parse_count(text).map(drop),
         "baepo-name" => check_name(text),
         "baepo-variable" => check_variable(text),
         "baepo-url-path" => check_url_path(text),
@@ -288,6 +300,8 @@ text_types! {
     AmountText "baepo-amount" r"^[0-9]{1,6}((\.[0-9]{1,2})?\s*%)?$" ["string", "integer"];
     /// `64MiB`.
     SizeText "baepo-size" r"^[0-9]+\s*(B|KiB|MiB|GiB|kB|MB|GB)$" "string";
+    /// `1000`.
+    CountText "baepo-count" r"^[0-9]{1,9}$" ["string", "integer"];
     /// `web-shop`.
     NameText "baepo-name" r"^[a-z0-9][a-z0-9_-]{0,62}$" "string";
     /// `DATABASE_URL`.

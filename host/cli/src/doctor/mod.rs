@@ -105,8 +105,16 @@ pub struct Surroundings {
 impl Surroundings {
     /// Those of this process.
     pub fn of_process() -> Surroundings {
+        // That they are there is all that is asked of those that were moved.
+        let outside = crate::outside::outside();
+        let moved = outside.secrets.names();
+        let moved = moved.map(|name| {
+            let is_set = outside.secrets.value(name).is_some();
+            let shown = if is_set { "***" } else { "" };
+            (name.to_owned(), shown.to_owned())
+        });
         Surroundings {
-            variables: std::env::vars().collect(),
+            variables: std::env::vars().chain(moved).collect(),
         }
     }
 

@@ -77,7 +77,7 @@ impl Run<'_> {
 
 type Variables = (BTreeMap<String, String>, BTreeMap<String, Secret>);
 
-/// Plain variables, and secrets with their values from this process.
+/// Plain variables, and secrets with their values from this run.
 fn variables(environment: &Environment) -> Result<Variables, String> {
     let (mut plain, mut secrets) = (BTreeMap::new(), BTreeMap::new());
     for (name, variable) in &environment.env {
@@ -86,13 +86,13 @@ fn variables(environment: &Environment) -> Result<Variables, String> {
                 plain.insert(name.clone(), value.clone());
             }
             Variable::Secret(secret) => {
-                let Some(value) = secret_value(secret) else {
+                let Some(value) = crate::outside::secret(secret) else {
                     return Err(format!(
                         "secret `{secret}` of environment `{}` has no value; set the variable {secret} for this run",
                         environment.name
                     ));
                 };
-                secrets.insert(name.clone(), Secret::new(secret, value));
+                secrets.insert(name.clone(), Secret::new(secret, value.expose()));
             }
         }
     }
@@ -105,12 +105,9 @@ pub(super) fn missing_secret(environment: &Environment) -> Option<&str> {
         .env
         .values()
         .find_map(|variable| match variable {
-            Variable::Secret(secret) if secret_value(secret).is_none() => Some(secret.as_str()),
+            Variable::Secret(secret) if crate::outside::secret(secret).is_none() => {
+                Some(secret.as_str())
+            }
             Variable::Secret(_) | Variable::Literal(_) => None,
         })
-}
-
-/// GitHub hands an unset secret over as an empty variable.
-fn secret_value(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -184,6 +184,7 @@ impl Run<'_> {
             stagings: &stagings,
             holder: format!("run {}", self.options.run),
             log: self.plugin_log(stage),
+            outside: crate::outside::outside(),
             cancel: self.options.cancel.clone(),
             pause_on_cancel: environment.on_cancel == OnCancel::Pause,
             leave_at: self.options.max_wait.map(|wait| self.began + wait),

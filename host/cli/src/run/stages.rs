@@ -14,6 +14,7 @@ use crate::config::Environment;
 use crate::error::one_line;
 use crate::github::event::Reach;
 use crate::plugins::Loaded;
+use crate::show::PluginFailure;
 
 /// How a stage ended.
 pub(super) type Ended = (StageResult, StageOutput, Vec<Annotation>);
@@ -35,6 +36,8 @@ impl Run<'_> {
             checkout: Some(self.options.root.as_path().into()),
             log: self.plugin_log(stage),
             cancel: self.options.cancel.clone(),
+            outside: crate::outside::outside(),
+            store: None,
         }
     }
 
@@ -46,23 +49,22 @@ impl Run<'_> {
     /// The answer of a call; what was denied on the way is told with the line
     /// that would allow it.
     fn answer<T>(&mut self, loaded: &Loaded, outcome: CallOutcome<T>) -> Result<T, String> {
-        let mut grants = loaded.plugin.grants().clone();
+        let mut permit = loaded.plugin.permit().clone();
         for denial in &outcome.denials {
             let name = &loaded.used.name;
-            let mut text = format!(
-                "plugin `{name}` was denied: {} `{}`",
-                denial.capability, denial.target
-            );
-            if let Some(line) = denial.allow_line(&grants) {
-                text.push_str(&format!("; to allow it, write for it: {line}"));
-            }
-            grants = grants.with(denial).unwrap_or(grants);
+            let advice = denial.advice(&permit);
+            let text = format!("plugin `{name}` was denied: {denial}{advice}");
+            permit = permit.with(denial);
             self.record.record(RunEntry::Note {
                 level: Level::Warning,
                 text,
             });
         }
-        outcome.result.map_err(|error| one_line(&error))
+        outcome.result.map_err(|error| {
+            let failure = PluginFailure::of_call(&loaded.used.name, &error);
+            self.show.plugin_failed(&failure);
+            one_line(&error)
+        })
     }
 
     pub(super) async fn build(&mut self, stage: &Stage, name: &str) -> Ended {

@@ -1,6 +1,8 @@
 //! What a person sees while a run goes on: progress bars on a terminal, groups
 //! in Actions, plain lines elsewhere, nothing where JSON is asked for.
 
+mod failure;
+
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,10 +10,25 @@ use std::time::Duration;
 use baepo_core::pipeline::{Stage, StageResult};
 use baepo_core::report::{Report, RolloutReport, StageReport};
 use baepo_core::rollout::{Entry, Record};
+use baepo_runtime::capability::secrets::{SecretValue, SecretVault};
 use baepo_runtime::driver::now;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::render::terminal::{self, Paint};
+
+pub(crate) use failure::PluginFailure;
+/// Tell the log of a GitHub job what to hide: each line of each secret, before
+/// anything else is said. It hides what others print, too.
+pub(crate) fn mask(secrets: &SecretVault) {
+    if std::env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
+        return;
+    }
+    let mut stderr = std::io::stderr().lock();
+    for line in secrets.secrets().flat_map(SecretValue::lines) {
+        // Nobody reads it: there is nothing to hide from.
+        let _ = writeln!(stderr, "::add-mask::{}", line.replace('%', "%25"));
+    }
+}
 
 /// How to show a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +174,20 @@ impl Show {
                 ));
             }
             Mode::Actions | Mode::Plain => self.line(&format!("  {plugin} | {text}")),
+        }
+    }
+
+    /// A plugin did not do its work: an annotation in Actions, where commands
+    /// are ignored while a stage goes on.
+    pub(crate) fn plugin_failed(&self, failure: &PluginFailure) {
+        match self.mode {
+            Mode::Quiet => {}
+            Mode::Actions => {
+                self.command(&format!("::{}::", self.fence));
+                self.command(&failure.annotation());
+                self.command(&format!("::stop-commands::{}", self.fence));
+            }
+            Mode::Terminal | Mode::Plain => self.line(&failure.to_string()),
         }
     }
 

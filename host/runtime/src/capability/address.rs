@@ -146,7 +146,7 @@ impl NetPattern {
         match &self.host {
             HostPattern::Network(..) => self.covers(address),
             HostPattern::Name(name) if name == "localhost" => {
-                is_public(address) || plain(address).is_loopback()
+                is_public(address) || is_loopback(address)
             }
             HostPattern::Name(_) | HostPattern::Under(_) => is_public(address),
         }
@@ -315,6 +315,11 @@ fn plain(address: IpAddr) -> IpAddr {
             .map_or(IpAddr::V6(address), IpAddr::V4),
         IpAddr::V4(_) => address,
     }
+}
+
+/// Whether an address is this machine's own.
+pub fn is_loopback(address: IpAddr) -> bool {
+    plain(address).is_loopback()
 }
 
 /// Whether an address is one of the whole internet: not loopback, private,

@@ -66,14 +66,32 @@ const KEPT: [&str; 58] = [
 ];
 
 /// Words that no variable let through by default has in its name.
-const SECRETIVE: [&str; 6] = [
+const SECRETIVE: [&str; 10] = [
     "TOKEN",
     "SECRET",
     "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
     "CREDENTIAL",
     "PRIVATE",
     "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
 ];
+
+/// The runner's own tokens.
+pub const TOKENS: [&str; 4] = [
+    "GITHUB_TOKEN",
+    "GH_TOKEN",
+    "ACTIONS_RUNTIME_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+];
+
+/// Whether the name of a variable sounds like a secret.
+pub fn is_secretive(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    SECRETIVE.iter().any(|word| name.contains(word))
+}
 
 /// Whether a variable of the host is handed to programs that plugins run.
 /// `granted` names are handed over whatever they are called.
@@ -82,8 +100,7 @@ pub fn is_kept(name: &str, granted: &[String]) -> bool {
         return true;
     }
     let is_locale = name.starts_with("LC_");
-    let is_secretive = SECRETIVE.iter().any(|word| name.contains(word));
-    (is_locale || KEPT.contains(&name)) && !is_secretive
+    (is_locale || KEPT.contains(&name)) && !is_secretive(name)
 }
 
 #[cfg(test)]

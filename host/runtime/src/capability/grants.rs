@@ -7,6 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 
 use super::address::NetPattern;
+use super::socket::Endpoint;
 use super::{Capability, Denial};
 
 /// The `allow:` block of one plugin. Empty allows nothing.
@@ -53,20 +54,62 @@ impl Grants {
         self.run.iter().any(|granted| granted == program)
     }
 
+    /// Whether programs may see a variable of the host.
+    pub fn allows_env(&self, name: &str) -> bool {
+        self.env.iter().any(|granted| granted == name)
+    }
+
+    /// Whether a secret may be used.
+    pub fn allows_secret(&self, name: &str) -> bool {
+        self.secrets.iter().any(|granted| granted == name)
+    }
+
+    /// Whether bytes may be exchanged with an endpoint.
+    pub fn allows_socket(&self, endpoint: &str) -> bool {
+        let endpoint: Result<Endpoint, _> = endpoint.parse();
+        let is_same = |granted: &String| granted.parse() == endpoint;
+        endpoint.is_ok() && self.socket.iter().any(is_same)
+    }
+
+    /// Each key and its entries as they are written, in the order of the
+    /// documentation.
+    pub fn entries(&self) -> [(Capability, Vec<String>); 7] {
+        let text = |list: &[NetPattern]| list.iter().map(ToString::to_string).collect();
+        let paths = |list: &[PathPattern]| list.iter().map(ToString::to_string).collect();
+        [
+            (Capability::Run, self.run.clone()),
+            (Capability::Net, text(&self.net)),
+            (Capability::Read, paths(&self.read)),
+            (Capability::Write, paths(&self.write)),
+            (Capability::Env, self.env.clone()),
+            (Capability::Secrets, self.secrets.clone()),
+            (Capability::Socket, self.socket.clone()),
+        ]
+    }
+
+    /// Add one entry as it is written under the key.
+    ///
+    /// # Errors
+    /// What is wrong with it. For a capability that has no key, that.
+    pub fn push(&mut self, capability: Capability, entry: &str) -> Result<(), String> {
+        match capability {
+            Capability::Run => self.run.push(entry.into()),
+            Capability::Net => self.net.push(parsed(entry)?),
+            Capability::Read => self.read.push(parsed(entry)?),
+            Capability::Write => self.write.push(parsed(entry)?),
+            Capability::Env => self.env.push(entry.into()),
+            Capability::Secrets => self.secrets.push(entry.into()),
+            Capability::Socket => self.socket.push(entry.into()),
+            Capability::Store => return Err("`store` is not granted by name".into()),
+        }
+        Ok(())
+    }
+
     /// These grants and what `denial` lacked. `None` where no grant helps: a
     /// target that is no pattern, or a capability that is not for sale.
     pub fn with(&self, denial: &Denial) -> Option<Grants> {
         let mut grants = self.clone();
-        let target = &denial.target;
-        match denial.capability {
-            Capability::Run => grants.run.push(target.clone()),
-            Capability::Net => grants.net.push(target.parse().ok()?),
-            Capability::Read => grants.read.push(target.parse().ok()?),
-            Capability::Write => grants.write.push(target.parse().ok()?),
-            Capability::Secrets => grants.secrets.push(target.clone()),
-            Capability::Socket => grants.socket.push(target.clone()),
-            Capability::Store => return None,
-        }
+        grants.push(denial.capability, &denial.target).ok()?;
         Some(grants)
     }
 }
@@ -74,25 +117,19 @@ impl Grants {
 impl fmt::Display for Grants {
     /// In YAML's flow style: `run: [cargo], read: [Cargo.lock]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |list: &[NetPattern]| list.iter().map(ToString::to_string).collect();
-        let paths = |list: &[PathPattern]| list.iter().map(ToString::to_string).collect();
-        let keys: [(&str, Vec<String>); 7] = [
-            ("run", self.run.clone()),
-            ("net", text(&self.net)),
-            ("read", paths(&self.read)),
-            ("write", paths(&self.write)),
-            ("env", self.env.clone()),
-            ("secrets", self.secrets.clone()),
-            ("socket", self.socket.clone()),
-        ];
         let mut separator = "";
-        for (key, words) in keys.iter().filter(|(_, words)| !words.is_empty()) {
+        let entries = self.entries();
+        for (key, words) in entries.iter().filter(|(_, words)| !words.is_empty()) {
             let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
             write!(f, "{separator}{key}: [{}]", words.join(", "))?;
             separator = ", ";
         }
         Ok(())
     }
+}
+
+fn parsed<T: FromStr<Err: fmt::Display>>(entry: &str) -> Result<T, String> {
+    entry.parse().map_err(|error: T::Err| error.to_string())
 }
 
 /// Plain where YAML reads it as text inside a flow list, quoted otherwise.
@@ -143,6 +180,18 @@ impl PathPattern {
         ends.chain([path.len()])
             .any(|end| self.matcher.is_match(&path[..end]))
     }
+
+    /// The one path that it is written as. `None` for a pattern that can stand
+    /// for several: with wildcards, or the whole checkout.
+    pub fn single(&self) -> Option<&str> {
+        let path = self.matcher.glob().glob();
+        (!path.contains(['*', '?', '[', '{', '\\'])).then_some(path)
+    }
+
+    /// Whether it stands for the whole checkout.
+    pub fn is_everything(&self) -> bool {
+        self.matcher.glob().glob() == "**"
+    }
 }
 
 impl FromStr for PathPattern {
@@ -191,7 +240,7 @@ impl fmt::Display for PathPattern {
 
 impl PartialEq for PathPattern {
     fn eq(&self, other: &PathPattern) -> bool {
-        self.text == other.text
+        self.matcher.glob().glob() == other.matcher.glob().glob()
     }
 }
 
@@ -200,6 +249,7 @@ impl Eq for PathPattern {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capability::permit::LayerKind;
 
     #[test]
     fn a_folder_stands_for_all_that_is_in_it() {
@@ -236,6 +286,7 @@ mod tests {
         let denied = |capability, target: &str| Denial {
             capability,
             target: target.into(),
+            lacked: vec![LayerKind::Allow],
         };
         let line = denied(Capability::Read, "Cargo.toml").allow_line(&grants);
         assert_eq!(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::redact::Redactor;
 use crate::plugin::bindings::baepo::hooks::log as wit;
 use crate::plugin::state::CallState;
 
@@ -35,8 +36,8 @@ pub enum LogStream {
     Host,
 }
 
-/// One line. The text is as the plugin gave it: who prints it makes workflow
-/// commands and control characters in it harmless.
+/// One line. The text is as the plugin gave it, without secrets: who prints it
+/// makes workflow commands and control characters in it harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogRecord {
     /// The plugin's name in the user's file.
@@ -55,24 +56,37 @@ pub struct LogRecord {
 /// must be quick and must not block.
 pub type LogSink = Arc<dyn Fn(LogRecord) + Send + Sync>;
 
-/// Counts the lines of one call and drops those beyond the limits.
+/// Counts the lines of one call, drops those beyond the limits, and takes
+/// secrets out of the others.
 pub(crate) struct LogGate {
     plugin: Arc<str>,
     sink: LogSink,
+    redactor: Arc<Redactor>,
     lines_left: u64,
     bytes_left: u64,
     dropped: u64,
 }
 
 impl LogGate {
-    pub(crate) fn new(plugin: Arc<str>, sink: LogSink, lines: u64, bytes: u64) -> LogGate {
+    pub(crate) fn new(
+        plugin: Arc<str>,
+        sink: LogSink,
+        redactor: Arc<Redactor>,
+        (lines, bytes): (u64, u64),
+    ) -> LogGate {
         LogGate {
             plugin,
             sink,
+            redactor,
             lines_left: lines,
             bytes_left: bytes,
             dropped: 0,
         }
+    }
+
+    /// Takes secrets out of what is shown.
+    pub(crate) fn redactor(&self) -> Arc<Redactor> {
+        Arc::clone(&self.redactor)
     }
 
     /// How many lines were dropped so far.
@@ -117,11 +131,15 @@ impl LogGate {
         fields: Vec<(String, String)>,
         stream: LogStream,
     ) {
+        let hide = |text| self.redactor.text(text);
         (self.sink)(LogRecord {
             plugin: Arc::clone(&self.plugin),
             level,
-            message,
-            fields,
+            message: hide(message),
+            fields: fields
+                .into_iter()
+                .map(|(key, value)| (hide(key), hide(value)))
+                .collect(),
             stream,
         });
     }

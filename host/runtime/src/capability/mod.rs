@@ -2,26 +2,71 @@
 //!
 //! Every import of a world is always linked; without a grant a call answers
 //! `denied` and leaves a [`Denial`] in the outcome of the hook call, which
-//! knows the line that would allow it. [`grants`] is what the user's file
-//! gives, [`address`] decides who may be talked to, [`environment`] what a
-//! program that a plugin runs may know.
+//! knows who lacked it and the line that would allow it. [`grants`] is what the
+//! user's file gives, [`permit`] what is left of that within the plugin's
+//! wishes and the organisation's [`policy`], [`address`] decides who may be
+//! talked to, [`environment`] what a program that a plugin runs may know.
+//! [`Outside`] is what lies behind.
 
+pub(crate) mod account;
 pub mod address;
+pub mod connect;
 pub mod environment;
 pub mod grants;
-pub(crate) mod http;
+pub mod http;
 pub mod log;
-pub(crate) mod process;
+pub mod moved;
+pub mod permit;
+pub mod policy;
+pub mod process;
+pub mod redact;
 pub mod secrets;
-pub(crate) mod socket;
-pub(crate) mod store;
+pub mod socket;
+pub mod store;
 pub(crate) mod workspace;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use connect::{Resolve, SystemResolver};
 use grants::Grants;
+use http::proxy::Proxies;
+use process::Confinement;
+use secrets::SecretVault;
+
+/// What of the outside a call can reach through the host, as far as it is
+/// granted. The default has no secrets, no proxies, and does not confine
+/// programs.
+#[derive(Default)]
+pub struct Outside {
+    /// Secrets, and what is hidden in all that is said.
+    pub secrets: SecretVault,
+    /// How the network is reached.
+    pub network: Network,
+    /// How programs are held in.
+    pub programs: Confinement,
+}
+
+/// How the network is reached.
+#[derive(Clone)]
+pub struct Network {
+    /// Finds the addresses of names.
+    pub resolver: Arc<dyn Resolve>,
+    /// The operator's proxies.
+    pub proxies: Proxies,
+}
+
+impl Default for Network {
+    fn default() -> Network {
+        Network {
+            resolver: Arc::new(SystemResolver),
+            proxies: Proxies::default(),
+        }
+    }
+}
+use permit::{LayerKind, Permit};
 
 /// Something that needs a grant; the key under `allow:`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,6 +80,8 @@ pub enum Capability {
     Read,
     /// Write a file of the checkout.
     Write,
+    /// Hand a variable of the host to a program.
+    Env,
     /// Use a secret.
     Secrets,
     /// Talk to a listed socket.
@@ -44,6 +91,18 @@ pub enum Capability {
 }
 
 impl Capability {
+    /// All of them.
+    pub const ALL: [Capability; 8] = [
+        Capability::Run,
+        Capability::Net,
+        Capability::Read,
+        Capability::Write,
+        Capability::Env,
+        Capability::Secrets,
+        Capability::Socket,
+        Capability::Store,
+    ];
+
     /// The key under `allow:`.
     pub const fn key(self) -> &'static str {
         match self {
@@ -51,6 +110,7 @@ impl Capability {
             Capability::Net => "net",
             Capability::Read => "read",
             Capability::Write => "write",
+            Capability::Env => "env",
             Capability::Secrets => "secrets",
             Capability::Socket => "socket",
             Capability::Store => "store",
@@ -72,6 +132,9 @@ pub struct Denial {
     pub capability: Capability,
     /// For what: a program, path, address or name.
     pub target: String,
+    /// Who did not cover it.
+    #[serde(default)]
+    pub lacked: Vec<LayerKind>,
 }
 
 impl Denial {
@@ -81,6 +144,30 @@ impl Denial {
         present
             .with(self)
             .map(|grants| format!("allow: {{ {grants} }}"))
+    }
+
+    /// What to do, to be put behind the denial; empty where nothing helps.
+    pub fn advice(&self, permit: &Permit) -> String {
+        let mut text = String::new();
+        if self.lacked.contains(&LayerKind::Wishes) {
+            text.push_str("; the plugin does not state it among its wishes");
+        }
+        let is_policy = self.lacked.contains(&LayerKind::Policy);
+        if is_policy {
+            text.push_str("; the policy of your organisation (BAEPO_POLICY) does not allow it");
+        }
+        let is_enough = self.lacked == [LayerKind::Allow];
+        if let Some(line) = self
+            .allow_line(permit.allow())
+            .filter(|_| self.lacked.contains(&LayerKind::Allow))
+        {
+            let lead = match is_enough {
+                true => "to allow it",
+                false => "it would also need",
+            };
+            text.push_str(&format!("; {lead}: {line}"));
+        }
+        text
     }
 }
 

@@ -62,6 +62,8 @@ impl Drive<'_> {
             checkout: None,
             log: Arc::clone(&self.log),
             cancel: self.cancel.clone(),
+            outside: Arc::clone(&self.outside),
+            store: None,
         }
     }
 

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub use document::{StateDocument, StateError, load, signal};
 pub use lease::{Holder, LeaseError};
 
+use crate::capability::Outside;
 use crate::capability::log::LogSink;
 use crate::plugin::Plugin;
 use crate::target::{Lease, Staging, Target, TargetError, Token};
@@ -90,6 +91,8 @@ pub struct Drive<'a> {
     pub holder: String,
     /// Where lines of plugins go.
     pub log: LogSink,
+    /// What granted capabilities of plugins lead to.
+    pub outside: Arc<Outside>,
     /// Cancelled when the job is.
     pub cancel: CancellationToken,
     /// On cancel, stay at the present weight instead of going back.

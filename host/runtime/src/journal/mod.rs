@@ -116,6 +116,14 @@ pub fn read(path: &Path) -> Result<Vec<RunRecord>, JournalError> {
         path: path.to_owned(),
         source,
     })?;
+    parse(path, &text)
+}
+
+/// The same for the text of a journal; `path` is what errors call it.
+///
+/// # Errors
+/// If a line before the last is no entry.
+pub fn parse(path: &Path, text: &str) -> Result<Vec<RunRecord>, JournalError> {
     let mut records = Vec::new();
     let mut lines = text.lines().enumerate().peekable();
     while let Some((index, line)) = lines.next() {

@@ -17,6 +17,8 @@ wasmtime::component::bindgen!({
             export baepo:hooks/test@0.1.0;
             export baepo:hooks/strategy@0.1.0;
             export baepo:hooks/monitor@0.1.0;
+            export baepo:hooks/target@0.1.0;
+            export baepo:hooks/feedback@0.1.0;
         }
     ",
     world: "baepo:host/every-hook",
@@ -25,8 +27,6 @@ wasmtime::component::bindgen!({
         "baepo:hooks/secrets.[method]secret.name": trappable,
         "baepo:hooks/secrets.open": trappable,
         "baepo:hooks/secrets.[drop]secret": trappable,
-        "baepo:hooks/store.load": trappable,
-        "baepo:hooks/store.save": trappable,
         default: async | trappable,
     },
     exports: { default: async },

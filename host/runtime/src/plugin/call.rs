@@ -6,7 +6,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use baepo_core::hook::HookError;
 use tokio_util::sync::CancellationToken;
@@ -14,13 +14,15 @@ use wasmtime::component::Instance;
 use wasmtime::{Store, UpdateDeadline};
 
 use super::Hook;
-use super::error::{CallError, classify};
+use super::classify::classify;
+use super::error::CallError;
 use super::limits::{CallLimits, CpuClock, Exceeded, Limit};
 use super::load::{Exports, Plugin};
 use super::state::CallState;
 use super::wasi::{EmptyWasi, Weather};
-use crate::capability::Denial;
 use crate::capability::log::LogSink;
+use crate::capability::store::DocumentStore;
+use crate::capability::{Denial, Outside};
 
 /// What surrounds a call.
 #[derive(Clone)]
@@ -31,6 +33,10 @@ pub struct CallContext {
     pub log: LogSink,
     /// Ends the call when cancelled, with all programs that it runs.
     pub cancel: CancellationToken,
+    /// What granted capabilities lead to.
+    pub outside: Arc<Outside>,
+    /// The document of a target; absent for all other calls.
+    pub store: Option<Arc<dyn DocumentStore>>,
 }
 
 impl CallContext {
@@ -40,6 +46,8 @@ impl CallContext {
             checkout: None,
             log: Arc::new(|_| {}),
             cancel: CancellationToken::new(),
+            outside: Arc::default(),
+            store: None,
         }
     }
 }
@@ -79,6 +87,10 @@ pub(super) trait HookCall: Send {
     /// granted for its other hooks.
     const PURE: bool;
 
+    /// Whether the call may be made on the thread of the caller and begun
+    /// again: it is short, and its answer depends on nothing but what is asked.
+    const AT_ONCE: bool = false;
+
     /// What clocks and randomness of the empty WASI show.
     fn weather(&self) -> Weather {
         Weather::Real
@@ -92,6 +104,16 @@ pub(super) trait HookCall: Send {
         store: &mut Store<CallState>,
         instance: &Instance,
     ) -> impl Future<Output = Result<Answered<Self::Answer>, Refused>> + Send;
+
+    /// The same without waiting, where [`HookCall::AT_ONCE`] says so.
+    fn ask_at_once(
+        &self,
+        _exports: &Exports,
+        _store: &mut Store<CallState>,
+        _instance: &Instance,
+    ) -> Result<Answered<Self::Answer>, Refused> {
+        Err(Refused::NoSuchHook)
+    }
 }
 
 /// An answer and its size in bytes.
@@ -104,6 +126,8 @@ pub(super) struct Answered<T> {
 pub(super) enum Refused {
     /// The engine, or a limit, says so.
     Engine(wasmtime::Error),
+    /// The same, before it was started.
+    Start(wasmtime::Error),
     /// The plugin says so.
     Plugin(HookError),
     /// What it said makes no sense.
@@ -124,54 +148,46 @@ impl Plugin {
         context: &CallContext,
         call: C,
     ) -> CallOutcome<C::Answer> {
+        if C::AT_ONCE
+            && self.inner.never_waits
+            && let Some(outcome) = self.call_at_once(context, &call)
+        {
+            return outcome;
+        }
         let limits = self.shared_limits(C::HOOK);
-        let begun = Instant::now();
-        let mut store = self.build_store::<C>(context, &limits, call.weather());
         let clock = Arc::new(CpuClock::new());
-        set_limits(&mut store, &limits, &clock);
+        let mut store = self.build_store(context, limits, &call);
+        set_turns(&mut store, limits, &clock);
         let result = self
-            .run_limited(context, call, &mut store, &limits, &clock)
+            .run_limited(context, call, &mut store, limits, &clock)
             .await;
-        let state = store.data_mut();
-        if let Some(wasi) = &state.wasi {
-            wasi.flush();
-        }
-        CallOutcome {
-            result: result.map_err(|error| match error {
-                CallError::WallTimeout { limit, .. } => CallError::WallTimeout {
-                    limit,
-                    in_host_call: state.doing(),
-                },
-                error => error,
-            }),
-            denials: state.take_denials(),
-            usage: Usage {
-                cpu: clock.spent(),
-                wall: begun.elapsed(),
-                peak_memory_bytes: state.meter.peak_bytes(),
-                dropped_log_lines: state.gate().dropped(),
-            },
-        }
+        finish(result, &mut store, &clock)
     }
 
-    fn build_store<C: HookCall>(
+    /// A store with all limits but those of time.
+    pub(super) fn build_store<C: HookCall>(
         &self,
         context: &CallContext,
         limits: &Arc<CallLimits>,
-        weather: Weather,
+        call: &C,
     ) -> Store<CallState> {
         let plugin = &self.inner;
-        let grants = if C::PURE {
+        let permit = if C::PURE {
             Arc::default()
         } else {
-            Arc::clone(&plugin.grants)
+            Arc::clone(&plugin.permit)
         };
         let name = Arc::clone(&plugin.name);
-        let mut state = CallState::new(name, Arc::clone(limits), grants, context);
+        let mut state = CallState::new(name, Arc::clone(limits), permit, context);
         if plugin.uses_wasi {
-            state.wasi = Some(EmptyWasi::new(state.log_handle(), limits, weather));
+            let (account, outside) = (state.account(), state.outside());
+            state.wasi = Some(EmptyWasi::new(account, outside, call.weather()));
         }
-        Store::new(&plugin.host.engine, state)
+        let mut store = Store::new(&plugin.host.engine, state);
+        store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(limits.hostcall_bytes);
+        store.set_max_component_handles(limits.handles);
+        store
     }
 
     /// Dropping the future at the end of its time drops everything that the
@@ -209,34 +225,67 @@ impl Plugin {
         store: &mut Store<CallState>,
         limits: &CallLimits,
     ) -> Result<C::Answer, CallError> {
-        let instance = self
-            .inner
-            .instance
-            .instantiate_async(&mut *store)
-            .await
-            .map_err(|error| classify(&error, limits, false))?;
-        let answered = call.ask(&self.inner.exports, store, &instance).await;
-        let answered = answered.map_err(|refused| match refused {
-            Refused::Engine(error) => classify(&error, limits, true),
-            Refused::Plugin(error) => CallError::Plugin(error),
-            Refused::Nonsense(why) => CallError::InvalidAnswer { why },
-            Refused::NoSuchHook => CallError::NoSuchHook { hook: C::HOOK },
-        })?;
-        if answered.size_bytes > limits.answer_bytes {
-            return Err(CallError::LimitExceeded {
-                which: Limit::AnswerBytes,
-                limit: limits.answer_bytes,
-                asked: answered.size_bytes,
-            });
-        }
-        Ok(answered.answer)
+        let started = self.inner.instance.instantiate_async(&mut *store).await;
+        let answered = match started {
+            Ok(instance) => call.ask(&self.inner.exports, store, &instance).await,
+            Err(error) => Err(Refused::Start(error)),
+        };
+        accept::<C>(answered, limits)
     }
 }
 
-fn set_limits(store: &mut Store<CallState>, limits: &CallLimits, clock: &Arc<CpuClock>) {
-    store.limiter(|state| &mut state.meter);
-    store.set_hostcall_fuel(limits.hostcall_bytes);
-    store.set_max_component_handles(limits.handles);
+/// An answer that is not too large, or why there is none.
+pub(super) fn accept<C: HookCall>(
+    answered: Result<Answered<C::Answer>, Refused>,
+    limits: &CallLimits,
+) -> Result<C::Answer, CallError> {
+    let answered = answered.map_err(|refused| match refused {
+        Refused::Engine(error) => classify(&error, limits, true),
+        Refused::Start(error) => classify(&error, limits, false),
+        Refused::Plugin(error) => CallError::Plugin(error),
+        Refused::Nonsense(why) => CallError::InvalidAnswer { why },
+        Refused::NoSuchHook => CallError::NoSuchHook { hook: C::HOOK },
+    })?;
+    if answered.size_bytes > limits.answer_bytes {
+        return Err(CallError::LimitExceeded {
+            which: Limit::AnswerBytes,
+            limit: limits.answer_bytes,
+            asked: Some(answered.size_bytes),
+        });
+    }
+    Ok(answered.answer)
+}
+
+/// Take the outcome out of a store, which is then of no more use.
+pub(super) fn finish<T>(
+    result: Result<T, CallError>,
+    store: &mut Store<CallState>,
+    clock: &CpuClock,
+) -> CallOutcome<T> {
+    let state = store.data_mut();
+    if let Some(wasi) = &state.wasi {
+        wasi.flush();
+    }
+    CallOutcome {
+        result: result.map_err(|error| match error {
+            CallError::WallTimeout { limit, .. } => CallError::WallTimeout {
+                limit,
+                in_host_call: state.doing(),
+            },
+            error => error,
+        }),
+        denials: state.take_denials(),
+        usage: Usage {
+            cpu: clock.spent(),
+            wall: clock.age(),
+            peak_memory_bytes: state.meter.peak_bytes(),
+            dropped_log_lines: state.gate().dropped(),
+        },
+    }
+}
+
+/// The limits of time.
+fn set_turns(store: &mut Store<CallState>, limits: &CallLimits, clock: &Arc<CpuClock>) {
     let (clock, cpu) = (Arc::clone(clock), limits.cpu);
     // A number of ticks is not a time: on a busy machine they come late. Each
     // tick asks the clock, and gives other tasks of the thread a turn.
@@ -270,7 +319,7 @@ async fn guard<T>(
     .await
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a panic without a message").to_string()

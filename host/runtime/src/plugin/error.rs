@@ -10,7 +10,8 @@ use baepo_core::hook::HookError;
 use baepo_core::time::Millis;
 
 use super::Hook;
-use super::limits::{Exceeded, Limit};
+use super::limits::Limit;
+use super::wishes::WishesError;
 
 /// Why there is no plugin host.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +119,27 @@ pub enum LoadError {
         /// The limit.
         limit: usize,
     },
+    /// It could not be read.
+    #[error("it cannot be read: {why}")]
+    Unreadable {
+        /// What the system says.
+        why: String,
+    },
+    /// It takes longer to compile than it may.
+    #[error("it was not compiled after {}", show(.limit))]
+    CompileTimeout {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The compiler did not survive it.
+    #[error("the compiler ended on it: {how}")]
+    CompilerLost {
+        /// How it ended.
+        how: String,
+    },
+    /// What it says that it wants cannot be read.
+    #[error("its wishes are not right: {0}")]
+    Wishes(WishesError),
     /// Our mistake.
     #[error("baepo made a mistake while loading it: {what}")]
     HostBug {
@@ -138,13 +160,38 @@ fn hook_list(hooks: &BTreeSet<Hook>) -> String {
 }
 
 impl LoadError {
+    /// Which kind of refusal it is, in one stable word.
+    pub const fn class(&self) -> &'static str {
+        match self {
+            LoadError::DigestMismatch { .. } => "digest-mismatch",
+            LoadError::Incompatible { .. } => "incompatible",
+            LoadError::CompileTimeout { .. } => "compile-timeout",
+            LoadError::CompilerLost { .. } => "compiler-lost",
+            LoadError::HostBug { .. } => "host-bug",
+            LoadError::TooLarge { .. }
+            | LoadError::NotWasm { .. }
+            | LoadError::CoreModule
+            | LoadError::Malformed { .. }
+            | LoadError::Sockets { .. }
+            | LoadError::UnknownImport { .. }
+            | LoadError::NoHook { .. }
+            | LoadError::WrongHook { .. }
+            | LoadError::Misfit { .. }
+            | LoadError::TooManyParts { .. }
+            | LoadError::Wishes(_)
+            | LoadError::Unreadable { .. } => "bad-plugin",
+        }
+    }
+
     /// What to do next, in one sentence for people.
     pub fn help(&self) -> &'static str {
         match self {
             LoadError::DigestMismatch { .. } => {
                 "if you meant to change it, pin the new digest; if not, somebody changed the file"
             }
-            LoadError::TooLarge { .. } => "build it for size, or without debug information",
+            LoadError::TooLarge { .. } => {
+                "build it for size and without debug information, or raise `component` under `limits:`"
+            }
             LoadError::NotWasm { .. } => "check the path and that the file was downloaded whole",
             LoadError::CoreModule => {
                 "turn it into a component: `wasm-tools component new FILE.wasm`"
@@ -171,8 +218,27 @@ impl LoadError {
                 "use a plugin of the right kind at this place of the file"
             }
             LoadError::Misfit { .. } => "build it against the wit/ of this version of baepo",
-            LoadError::TooManyParts { .. } => "build it as one module, or compose fewer parts",
+            LoadError::TooManyParts { .. } => {
+                "build it as one module, or raise the number under `limits:`"
+            }
+            LoadError::Unreadable { .. } => "check the path and who may read it",
+            LoadError::CompileTimeout { .. } => {
+                "build it for size, or raise `compile` under `limits:`"
+            }
+            LoadError::CompilerLost { .. } => "build it again without generated giant functions",
+            LoadError::Wishes(_) => {
+                "this is a mistake of whoever built it: the section `baepo:wishes` must be written anew"
+            }
             LoadError::HostBug { .. } => "please report this",
+        }
+    }
+}
+
+impl From<WishesError> for LoadError {
+    fn from(error: WishesError) -> LoadError {
+        match error {
+            WishesError::Damaged { why } => LoadError::Malformed { why },
+            error => LoadError::Wishes(error),
         }
     }
 }
@@ -206,14 +272,14 @@ pub enum CallError {
         asked_bytes: usize,
     },
     /// It used more of something else than it may.
-    #[error("it used {asked} {which}; it may use {limit}")]
+    #[error("it used {} {which}; it may use {limit}", used(.asked, .limit))]
     LimitExceeded {
         /// Of what.
         which: Limit,
         /// The limit.
         limit: usize,
-        /// What it would have used.
-        asked: usize,
+        /// What it would have used; absent where the engine does not say.
+        asked: Option<usize>,
     },
     /// It crashed.
     #[error("it crashed: {kind}{}", inside(.frames))]
@@ -223,8 +289,7 @@ pub enum CallError {
         /// Its functions, innermost first.
         frames: Vec<String>,
     },
-    /// It handed over something that is no value of the interface, or too much
-    /// at once.
+    /// It handed over something that is no value of the interface.
     #[error("it broke the rules of the plugin interface: {why}")]
     BadExchange {
         /// What the engine says.
@@ -316,6 +381,10 @@ impl From<wasmtime::Trap> for TrapKind {
     }
 }
 
+fn used(asked: &Option<usize>, limit: &usize) -> String {
+    asked.map_or_else(|| format!("more than {limit}"), |asked| asked.to_string())
+}
+
 fn show(limit: &Duration) -> Millis {
     Millis(limit.as_millis() as u64)
 }
@@ -332,6 +401,29 @@ fn inside(frames: &[String]) -> String {
 }
 
 impl CallError {
+    /// Which kind of failure it is, in one stable word.
+    pub const fn class(&self) -> &'static str {
+        match self {
+            CallError::Plugin(HookError::InvalidConfig(_)) => "invalid-config",
+            CallError::Plugin(HookError::Denied(_)) => "denied",
+            CallError::Plugin(HookError::Unavailable(_)) => "unavailable",
+            CallError::Plugin(HookError::Failed(_)) => "plugin-error",
+            CallError::CpuTimeout { .. } => "cpu-timeout",
+            CallError::WallTimeout { .. } => "wall-timeout",
+            CallError::OutOfMemory { .. } => "out-of-memory",
+            CallError::LimitExceeded { .. } => "limit-exceeded",
+            CallError::Trap { .. } => "trap",
+            CallError::BadExchange { .. } => "bad-exchange",
+            CallError::Exited { .. } => "exited",
+            CallError::InvalidAnswer { .. } => "invalid-answer",
+            CallError::NoSuchHook { .. } => "no-such-hook",
+            CallError::CannotStart { .. } => "cannot-start",
+            CallError::Cancelled => "cancelled",
+            CallError::HostBusy => "host-busy",
+            CallError::HostBug { .. } => "host-bug",
+        }
+    }
+
     /// What to do next, in one sentence for people; empty where the message
     /// says it all.
     pub fn help(&self) -> &'static str {
@@ -346,7 +438,9 @@ impl CallError {
                 "this is a mistake in the plugin; its last log lines may say more"
             }
             CallError::InvalidAnswer { .. } => "this is a mistake in the plugin",
-            CallError::LimitExceeded { .. } => "the plugin has to do with less",
+            CallError::LimitExceeded { .. } => {
+                "raise it under `limits:`, or give the plugin less to do"
+            }
             CallError::CannotStart { .. } => "build it as one module, or compose fewer parts",
             CallError::NoSuchHook { .. } => {
                 "use a plugin of the right kind at this place of the file"
@@ -356,73 +450,4 @@ impl CallError {
             CallError::Plugin(_) | CallError::Cancelled => "",
         }
     }
-}
-
-/// What an error of the engine was, by its type. `memory_limit` is for the
-/// message alone; `is_running` says whether the plugin had been started.
-pub(super) fn classify(
-    error: &wasmtime::Error,
-    limits: &super::limits::CallLimits,
-    is_running: bool,
-) -> CallError {
-    if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
-        return match *exceeded {
-            Exceeded::Cpu => CallError::CpuTimeout { limit: limits.cpu },
-            Exceeded::Memory { asked } => CallError::OutOfMemory {
-                limit_bytes: limits.memory_bytes,
-                asked_bytes: asked,
-            },
-            Exceeded::Other {
-                which,
-                limit,
-                asked,
-            } => CallError::LimitExceeded {
-                which,
-                limit,
-                asked,
-            },
-        };
-    }
-    if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-        return CallError::Exited { code: exit.0 };
-    }
-    if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
-        return CallError::Trap {
-            kind: TrapKind::from(*trap),
-            frames: frames(error),
-        };
-    }
-    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
-        return CallError::HostBusy;
-    }
-    let why = plain_text(error);
-    if is_running {
-        CallError::BadExchange { why }
-    } else {
-        CallError::CannotStart { why }
-    }
-}
-
-/// The names of the plugin's functions, innermost first. Names of the host are
-/// never among them.
-fn frames(error: &wasmtime::Error) -> Vec<String> {
-    let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() else {
-        return Vec::new();
-    };
-    backtrace
-        .frames()
-        .iter()
-        .map(|frame| match frame.func_name() {
-            Some(name) => name.to_string(),
-            None => format!("function {}", frame.func_index()),
-        })
-        .collect()
-}
-
-/// The innermost message, which names the cause; outer ones tell where in the
-/// engine it came from, and the alternate form may carry a backtrace of ours.
-pub(super) fn plain_text(error: &wasmtime::Error) -> String {
-    let text = error.root_cause().to_string();
-    let first = text.lines().next().unwrap_or_default();
-    first.chars().take(400).collect()
 }

@@ -10,10 +10,14 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 use super::bindings::baepo::hooks;
-use super::error::{HostError, plain_text};
+use super::cache::{Cache, CacheOptions};
+use super::classify::plain_text;
+use super::compile::{Compiler, Setting};
+use super::error::HostError;
 use super::limits::CallLimits;
 use super::state::CallState;
 use super::wasi;
+use crate::capability::policy::Policy;
 
 /// How the host is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +28,12 @@ pub struct HostOptions {
     pub pool: Option<u32>,
     /// How often running plugins are asked for the time.
     pub tick: Duration,
-    /// The largest component.
-    pub component_bytes: usize,
+    /// Where compiled components are kept; absent, they are compiled each time.
+    pub cache: Option<CacheOptions>,
+    /// What compiles components in a process of its own; absent, a thread does.
+    pub compiler: Option<Compiler>,
+    /// What the organisation allows at all.
+    pub policy: Option<Arc<Policy>>,
 }
 
 impl Default for HostOptions {
@@ -33,7 +41,9 @@ impl Default for HostOptions {
         HostOptions {
             pool: None,
             tick: Duration::from_millis(5),
-            component_bytes: 64 << 20,
+            cache: None,
+            compiler: None,
+            policy: None,
         }
     }
 }
@@ -56,6 +66,8 @@ pub struct PluginHost {
 pub(super) struct Inner {
     pub(super) engine: Engine,
     pub(super) options: HostOptions,
+    pub(super) setting: Setting,
+    pub(super) cache: Result<Option<Cache>, String>,
     /// For components that import no WASI.
     pub(super) bare: Linker<CallState>,
     /// With the empty WASI.
@@ -71,12 +83,18 @@ impl PluginHost {
     /// When the system gives neither much nor little address space, or no
     /// thread.
     pub fn new(options: HostOptions) -> Result<PluginHost, HostError> {
-        let engine = match build_engine(&options, Profile::Roomy) {
-            Ok(engine) => engine,
+        let pool = options.pool;
+        let setting = |profile| Setting { profile, pool };
+        let roomy = setting(Profile::Roomy);
+        let (setting, engine) = match start_engine(roomy) {
+            Ok(engine) => (roomy, engine),
             Err(_) => {
-                build_engine(&options, Profile::Frugal).map_err(|error| to_host_error(&error))?
+                let frugal = setting(Profile::Frugal);
+                let engine = start_engine(frugal).map_err(|error| to_host_error(&error))?;
+                (frugal, engine)
             }
         };
+        let cache = options.cache.as_ref().map(Cache::open).transpose();
         let bare = build_linker(&engine).map_err(|error| to_host_error(&error))?;
         let mut with_wasi = bare.clone();
         wasi::add_to_linker(&mut with_wasi).map_err(|error| to_host_error(&error))?;
@@ -86,12 +104,29 @@ impl PluginHost {
             inner: Arc::new(Inner {
                 engine,
                 options,
+                setting,
+                cache,
                 bare,
                 with_wasi,
                 places,
             }),
         })
     }
+
+    /// Why compiled components are not kept although they should be.
+    pub fn cache_trouble(&self) -> Option<&str> {
+        self.inner.cache.as_ref().err().map(String::as_str)
+    }
+}
+
+/// An engine that can run something on this machine.
+fn start_engine(setting: Setting) -> wasmtime::Result<Engine> {
+    let engine = build_engine(setting, None)?;
+    if setting.pool.is_none() {
+        // An engine without a pool reserves nothing until it runs something.
+        probe(&engine)?;
+    }
+    Ok(engine)
 }
 
 fn to_host_error(error: &wasmtime::Error) -> HostError {
@@ -102,9 +137,12 @@ fn to_host_error(error: &wasmtime::Error) -> HostError {
 
 /// Source: the wasmtime documentation on `Config`; switched off is what plugins
 /// at the level of WASI 0.2 do not need, because each proposal is code that
-/// guards the wall.
-pub(super) fn build_engine(options: &HostOptions, profile: Profile) -> wasmtime::Result<Engine> {
+/// guards the wall. Code for `target`, or for exactly this machine.
+pub(super) fn build_engine(setting: Setting, target: Option<&str>) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
+    if let Some(target) = target {
+        config.target(target)?;
+    }
     config
         .epoch_interruption(true)
         .consume_fuel(false)
@@ -120,21 +158,16 @@ pub(super) fn build_engine(options: &HostOptions, profile: Profile) -> wasmtime:
         .max_wasm_stack(512 << 10)
         .async_stack_size(2 << 20)
         .memory_init_cow(true);
-    if profile == Profile::Frugal {
+    if setting.profile == Profile::Frugal {
         config
             .memory_reservation(256 << 20)
             .memory_guard_size(32 << 20)
             .memory_may_move(true);
     }
-    if let Some(places) = options.pool {
+    if let Some(places) = setting.pool {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(build_pool(places)));
     }
-    let engine = Engine::new(&config)?;
-    if options.pool.is_none() {
-        // An engine without a pool reserves nothing until it runs something.
-        probe(&engine)?;
-    }
-    Ok(engine)
+    Engine::new(&config)
 }
 
 /// Whether a memory can be had at all.
@@ -143,22 +176,28 @@ fn probe(engine: &Engine) -> wasmtime::Result<()> {
     wasmtime::Memory::new(&mut store, wasmtime::MemoryType::new(1, None)).map(drop)
 }
 
+/// Room for so many calls, each with all that a plugin may have: within its
+/// limits no plugin can take what another needs.
 fn build_pool(places: u32) -> PoolingAllocationConfig {
     let limits = &CallLimits::BRIEF;
+    let all = |each: usize| places.saturating_mul(each as u32);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(places)
-        .total_core_instances(places.saturating_mul(64))
-        .total_memories(places.saturating_mul(4))
-        .total_tables(places.saturating_mul(16))
+        .total_core_instances(all(limits.instances))
+        .total_memories(all(limits.memories))
+        .total_tables(all(limits.tables))
         .total_stacks(places)
         .max_memories_per_component(limits.memories as u32)
+        .max_memories_per_module(limits.memories as u32)
         .max_tables_per_component(limits.tables as u32)
+        .max_tables_per_module(limits.tables as u32)
         .max_core_instances_per_component(limits.instances as u32)
         .max_memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements)
         .max_core_instance_size(8 << 20)
         .max_component_instance_size(8 << 20)
-        .linear_memory_keep_resident(1 << 20)
+        // What is kept is zeroed by hand, the rest by the kernel: measured, small wins.
+        .linear_memory_keep_resident(128 << 10)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(128 << 10)
         .max_unused_warm_slots(places);

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::Hook;
 
-/// Limits of one hook call. Each has its own error.
+/// What one plugin may use: in each hook call, and before that to get ready.
+/// Each limit has its own error; those of a capability are answered to the
+/// plugin by its own word, all others end the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallLimits {
     /// Time that the plugin itself computes.
@@ -39,10 +41,16 @@ pub struct CallLimits {
     pub http_requests: u32,
     /// Bodies of all HTTP requests and answers together.
     pub http_bytes: u64,
+    /// Header names and values of one HTTP request, and of its answer.
+    pub http_header_bytes: usize,
     /// One HTTP exchange.
     pub http_timeout: Duration,
     /// Bytes of randomness that WASI hands out at a time.
     pub random_bytes: u64,
+    /// The component itself. Refused before it is parsed.
+    pub component_bytes: usize,
+    /// Time to compile the component.
+    pub compile: Duration,
 }
 
 const MIB: usize = 1 << 20;
@@ -66,8 +74,11 @@ impl CallLimits {
         file_bytes: 32 * MIB as u64,
         http_requests: 50,
         http_bytes: 16 * MIB as u64,
+        http_header_bytes: 64 * 1024,
         http_timeout: Duration::from_secs(10),
         random_bytes: 64 * 1024,
+        component_bytes: 64 * MIB,
+        compile: Duration::from_secs(120),
     };
 
     /// The defaults for hooks that run programs, which may take long and say
@@ -91,19 +102,79 @@ impl CallLimits {
     }
 }
 
-/// A limit that ends a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A limit that ends a call, beside time and memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Limit {
     /// Elements of tables.
     TableElements,
+    /// Core instances.
+    Instances,
+    /// Core tables.
+    Tables,
+    /// Core memories.
+    Memories,
+    /// Bytes in one exchange between plugin and host.
+    ExchangeBytes,
+    /// Handles of resources.
+    Handles,
+    /// Bytes of randomness at a time.
+    RandomBytes,
     /// Bytes of the answer.
     AnswerBytes,
+}
+
+impl Limit {
+    /// All of them.
+    pub const ALL: [Limit; 8] = [
+        Limit::TableElements,
+        Limit::Instances,
+        Limit::Tables,
+        Limit::Memories,
+        Limit::ExchangeBytes,
+        Limit::Handles,
+        Limit::RandomBytes,
+        Limit::AnswerBytes,
+    ];
+
+    /// Its key under `limits:`.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Limit::TableElements => "table-elements",
+            Limit::Instances => "instances",
+            Limit::Tables => "tables",
+            Limit::Memories => "memories",
+            Limit::ExchangeBytes => "exchange",
+            Limit::Handles => "handles",
+            Limit::RandomBytes => "random",
+            Limit::AnswerBytes => "answer",
+        }
+    }
+
+    /// How much of it a call may use.
+    pub const fn of(self, limits: &CallLimits) -> usize {
+        match self {
+            Limit::TableElements => limits.table_elements,
+            Limit::Instances => limits.instances,
+            Limit::Tables => limits.tables,
+            Limit::Memories => limits.memories,
+            Limit::ExchangeBytes => limits.hostcall_bytes,
+            Limit::Handles => limits.handles,
+            Limit::RandomBytes => limits.random_bytes as usize,
+            Limit::AnswerBytes => limits.answer_bytes,
+        }
+    }
 }
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Limit::TableElements => "table elements",
+            Limit::Instances => "instances",
+            Limit::Tables => "tables",
+            Limit::Memories => "memories",
+            Limit::ExchangeBytes => "bytes in one exchange with the host",
+            Limit::Handles => "handles",
+            Limit::RandomBytes => "bytes of randomness at a time",
             Limit::AnswerBytes => "bytes of the answer",
         })
     }
@@ -118,11 +189,10 @@ pub(crate) enum Exceeded {
     #[error("memory")]
     Memory { asked: usize },
     #[error("{which}")]
-    Other {
-        which: Limit,
-        limit: usize,
-        asked: usize,
-    },
+    Other { which: Limit, asked: usize },
+    /// A call that was tried at once needs more time than that.
+    #[error("turn")]
+    Turn,
 }
 
 /// Adds up what a store holds. The engine's own limits are per memory and end in
@@ -195,13 +265,8 @@ impl wasmtime::ResourceLimiter for Meter {
             .elements
             .saturating_add(desired.saturating_sub(current));
         if asked > self.table_limit {
-            let (which, limit) = (Limit::TableElements, self.table_limit);
-            return Err(Exceeded::Other {
-                which,
-                limit,
-                asked,
-            }
-            .into());
+            let which = Limit::TableElements;
+            return Err(Exceeded::Other { which, asked }.into());
         }
         self.elements = asked;
         Ok(true)
@@ -236,6 +301,11 @@ impl CpuClock {
             spent_ns: AtomicU64::new(0),
             turn_began_ns: AtomicU64::new(0),
         }
+    }
+
+    /// Since the call began.
+    pub(crate) fn age(&self) -> Duration {
+        self.base.elapsed()
     }
 
     fn now(&self) -> u64 {

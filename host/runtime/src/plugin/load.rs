@@ -7,16 +7,20 @@ use baepo_core::digest::Digest;
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use super::Hook;
 use super::bindings::exports::baepo::hooks;
-use super::error::{LoadError, plain_text};
+use super::classify::plain_text;
+use super::error::LoadError;
 use super::host::{Inner, PluginHost};
 use super::limits::CallLimits;
+use super::prepare::Origin;
 use super::state::CallState;
 use super::wasi;
+use super::wishes::Wishes;
 use crate::capability::grants::Grants;
+use crate::capability::permit::Permit;
 
 /// What to load.
 #[derive(Debug, Clone)]
@@ -27,7 +31,8 @@ pub struct PluginSource<'a> {
     pub bytes: &'a [u8],
     /// The digest that the bytes must have.
     pub digest: Digest,
-    /// What it may do.
+    /// What the user's file allows it. Its own wishes and the policy of the host
+    /// bound that.
     pub grants: Grants,
     /// What each call may use; absent for the defaults of each hook.
     pub limits: Option<CallLimits>,
@@ -43,10 +48,15 @@ pub(super) struct Loaded {
     pub(super) host: Arc<Inner>,
     pub(super) name: Arc<str>,
     pub(super) digest: Digest,
-    pub(super) grants: Arc<Grants>,
-    limits: Option<Arc<CallLimits>>,
+    origin: Origin,
+    pub(super) permit: Arc<Permit>,
+    wishes: Option<Wishes>,
+    /// Of hooks that may take long, and of the others.
+    limits: [Arc<CallLimits>; 2],
     pub(super) instance: InstancePre<CallState>,
     pub(super) uses_wasi: bool,
+    /// Whether nothing that it imports can wait.
+    pub(super) never_waits: bool,
     hooks: BTreeSet<Hook>,
     pub(super) exports: Exports,
 }
@@ -57,7 +67,11 @@ pub(super) struct Exports {
     pub(super) build: Option<hooks::build::GuestIndices>,
     pub(super) test: Option<hooks::test::GuestIndices>,
     pub(super) strategy: Option<hooks::strategy::GuestIndices>,
+    /// `decide` itself, for calls without waiting.
+    pub(super) decide: Option<ComponentExportIndex>,
     pub(super) monitor: Option<hooks::monitor::GuestIndices>,
+    pub(super) target: Option<hooks::target::GuestIndices>,
+    pub(super) feedback: Option<hooks::feedback::GuestIndices>,
 }
 
 impl Plugin {
@@ -71,19 +85,29 @@ impl Plugin {
         self.inner.digest
     }
 
+    /// Where its native code comes from.
+    pub fn origin(&self) -> Origin {
+        self.inner.origin
+    }
+
     /// What it can do.
     pub fn hooks(&self) -> &BTreeSet<Hook> {
         &self.inner.hooks
     }
 
     /// What it may do.
-    pub fn grants(&self) -> &Grants {
-        &self.inner.grants
+    pub fn permit(&self) -> &Permit {
+        &self.inner.permit
+    }
+
+    /// What it says that it wants; absent where it says nothing.
+    pub fn wishes(&self) -> Option<&Wishes> {
+        self.inner.wishes.as_ref()
     }
 
     /// What one call of this hook may use.
     pub fn limits(&self, hook: Hook) -> &CallLimits {
-        self.inner.limits.as_deref().unwrap_or(CallLimits::of(hook))
+        self.shared_limits(hook)
     }
 
     /// Check that it has a hook, for a place in the user's file that needs it.
@@ -98,44 +122,39 @@ impl Plugin {
         Err(LoadError::WrongHook { wanted, found })
     }
 
-    pub(super) fn shared_limits(&self, hook: Hook) -> Arc<CallLimits> {
-        match &self.inner.limits {
-            Some(limits) => Arc::clone(limits),
-            None => Arc::new(CallLimits::of(hook).clone()),
+    pub(super) fn shared_limits(&self, hook: Hook) -> &Arc<CallLimits> {
+        let [long, brief] = &self.inner.limits;
+        match hook {
+            Hook::Build | Hook::Test => long,
+            Hook::Strategy | Hook::Monitor | Hook::Target | Hook::Feedback => brief,
         }
     }
 }
 
 impl PluginHost {
     /// Check and compile a component. Size and digest are checked before it is
-    /// parsed; compiling happens off the async threads.
+    /// parsed; compiling happens in a process of its own, or at least off the
+    /// async threads.
     ///
     /// # Errors
     /// [`LoadError`] says why it was refused, and its `help` what to do.
     pub async fn load(&self, source: PluginSource<'_>) -> Result<Plugin, LoadError> {
-        check_size(source.bytes, self.inner.options.component_bytes)?;
+        let limits = source.limits.as_ref().unwrap_or(&CallLimits::BRIEF);
+        check_size(source.bytes.len() as u64, limits.component_bytes)?;
         check_digest(source.bytes, source.digest)?;
         check_header(source.bytes)?;
-        let component = self.compile(source.bytes).await?;
-        self.link(source, &component)
+        let wishes = Wishes::read(source.bytes)?;
+        let (component, origin) = self.prepare(&source, limits.compile).await?;
+        self.link(source, wishes, &component, origin)
     }
 
-    async fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
-        let engine = self.inner.engine.clone();
-        let bytes = bytes.to_vec();
-        let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes));
-        match compiled.await {
-            Ok(Ok(component)) => Ok(component),
-            Ok(Err(error)) => Err(LoadError::Malformed {
-                why: plain_text(&error),
-            }),
-            Err(error) => Err(LoadError::HostBug {
-                what: error.to_string(),
-            }),
-        }
-    }
-
-    fn link(&self, source: PluginSource<'_>, component: &Component) -> Result<Plugin, LoadError> {
+    fn link(
+        &self,
+        source: PluginSource<'_>,
+        wishes: Option<Wishes>,
+        component: &Component,
+        origin: Origin,
+    ) -> Result<Plugin, LoadError> {
         let engine = &self.inner.engine;
         // Exports first: what a plugin is tells more than what it leans on.
         let hooks = find_hooks(engine, component)?;
@@ -153,16 +172,26 @@ impl PluginHost {
             why: plain_text(&error),
         };
         let instance = linker.instantiate_pre(component).map_err(misfit)?;
-        let exports = Exports::find(&instance, &hooks).map_err(misfit)?;
+        let exports = Exports::find(component, &instance, &hooks).map_err(misfit)?;
+        let bounds = wishes.iter().map(Wishes::layer);
+        let policy = self.inner.options.policy.as_ref();
+        let bounds = bounds.chain(policy.map(|policy| policy.layer()));
+        let permit = Permit::new(source.grants, bounds.collect());
         Ok(Plugin {
             inner: Arc::new(Loaded {
                 host: Arc::clone(&self.inner),
                 name: source.name.into(),
                 digest: source.digest,
-                grants: Arc::new(source.grants),
-                limits: source.limits.map(Arc::new),
+                origin,
+                permit: Arc::new(permit),
+                wishes,
+                limits: [Hook::Build, Hook::Strategy].map(|hook| {
+                    let limits = source.limits.as_ref();
+                    Arc::new(limits.unwrap_or(CallLimits::of(hook)).clone())
+                }),
                 instance,
                 uses_wasi: imports.wasi,
+                never_waits: imports.never_wait,
                 hooks,
                 exports,
             }),
@@ -172,6 +201,7 @@ impl PluginHost {
 
 impl Exports {
     fn find(
+        component: &Component,
         instance: &InstancePre<CallState>,
         hooks: &BTreeSet<Hook>,
     ) -> wasmtime::Result<Exports> {
@@ -182,19 +212,35 @@ impl Exports {
                 Hook::Test => exports.test = Some(hooks::test::GuestIndices::new(instance)?),
                 Hook::Strategy => {
                     exports.strategy = Some(hooks::strategy::GuestIndices::new(instance)?);
+                    exports.decide = find_decide(component);
                 }
                 Hook::Monitor => {
                     exports.monitor = Some(hooks::monitor::GuestIndices::new(instance)?);
                 }
-                Hook::Target | Hook::Feedback => {}
+                Hook::Target => exports.target = Some(hooks::target::GuestIndices::new(instance)?),
+                Hook::Feedback => {
+                    exports.feedback = Some(hooks::feedback::GuestIndices::new(instance)?);
+                }
             }
         }
         Ok(exports)
     }
 }
 
-fn check_size(bytes: &[u8], limit_bytes: usize) -> Result<(), LoadError> {
-    let size_bytes = bytes.len();
+/// `decide`, whatever patch version its interface has.
+fn find_decide(component: &Component) -> Option<ComponentExportIndex> {
+    let engine = component.engine();
+    let ty = component.component_type();
+    let interface = ty
+        .exports(engine)
+        .map(|(name, _)| name)
+        .find(|name| name.starts_with("baepo:hooks/strategy@"))?;
+    let interface = component.get_export_index(None, interface)?;
+    component.get_export_index(Some(&interface), "decide")
+}
+
+pub(super) fn check_size(size: u64, limit_bytes: usize) -> Result<(), LoadError> {
+    let size_bytes = usize::try_from(size).unwrap_or(usize::MAX);
     if size_bytes > limit_bytes {
         return Err(LoadError::TooLarge {
             size_bytes,
@@ -214,7 +260,7 @@ fn check_digest(bytes: &[u8], expected: Digest) -> Result<(), LoadError> {
 
 /// Source: the binary formats of core WebAssembly and of the component model:
 /// magic, then version and layer.
-fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
+pub(super) fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
     if let Some([1, 0, layer, 0]) = bytes.strip_prefix(b"\0asm").and_then(<[u8]>::first_chunk)
         && *layer == 0
     {
@@ -236,6 +282,7 @@ fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
 
 struct Imports {
     wasi: bool,
+    never_wait: bool,
 }
 
 /// The version of `wit/` that this host implements.
@@ -261,16 +308,21 @@ const IMPORTABLE: [&str; 14] = [
 ];
 
 fn check_imports(engine: &Engine, component: &Component) -> Result<Imports, LoadError> {
-    let mut imports = Imports { wasi: false };
+    let mut imports = Imports {
+        wasi: false,
+        never_wait: true,
+    };
     let ty = component.component_type();
     for (name, item) in ty.imports(engine) {
         let unknown = || LoadError::UnknownImport { name: name.into() };
         if let Some(interface) = name.strip_prefix("baepo:hooks/") {
             let (interface, version) = interface.split_once('@').unwrap_or((interface, ""));
             check_version(name, version)?;
-            if !IMPORTABLE.contains(&interface) && !is_types_only(engine, &item.ty) {
+            let types_only = is_types_only(engine, &item.ty);
+            if !IMPORTABLE.contains(&interface) && !types_only {
                 return Err(unknown());
             }
+            imports.never_wait &= types_only || interface == "log";
         } else if name.starts_with("wasi:sockets/") {
             return Err(LoadError::Sockets { name: name.into() });
         } else if wasi::PACKAGES
@@ -281,6 +333,7 @@ fn check_imports(engine: &Engine, component: &Component) -> Result<Imports, Load
                 return Err(unknown());
             }
             imports.wasi = true;
+            imports.never_wait = false;
         } else if !is_types_only(engine, &item.ty) {
             return Err(unknown());
         }

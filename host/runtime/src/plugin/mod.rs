@@ -10,25 +10,43 @@
 //! **Invariant:** nothing outlives a call but its outcome: no memory of the
 //! plugin, no program that it started, no file outside the checkout.
 
+mod at_once;
 pub(crate) mod bindings;
+mod cache;
 mod call;
+mod classify;
+mod compile;
 mod error;
 mod hooks;
 mod host;
+mod inspect;
+mod limit_key;
 mod limits;
 mod load;
+mod native;
+mod prepare;
+mod sealed;
 pub(crate) mod state;
+mod walk;
 mod wasi;
+pub mod wishes;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use cache::CacheOptions;
 pub use call::{CallContext, CallOutcome, Usage};
+pub use compile::{Compiler, compile_stdin};
 pub use error::{CallError, HostError, LoadError, TrapKind};
+pub use hooks::{TargetAnswer, TargetCall, TargetRefusal};
 pub use host::{HostOptions, PluginHost};
+pub use inspect::{Inspection, inspect};
+pub use limit_key::{LimitKey, LimitSet};
 pub use limits::{CallLimits, Limit};
 pub use load::{Plugin, PluginSource};
+pub use prepare::{Origin, read_component};
+pub use sealed::{SealError, Sealing, seal};
 
 /// What a plugin can do for a run: an interface that it exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

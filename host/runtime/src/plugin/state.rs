@@ -1,5 +1,6 @@
 //! What belongs to one call: the data of its store.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,23 +9,25 @@ use wasmtime::component::ResourceTable;
 use super::call::CallContext;
 use super::limits::{CallLimits, Meter};
 use super::wasi::EmptyWasi;
-use crate::capability::grants::Grants;
-use crate::capability::log::{LogGate, LogLevel};
-use crate::capability::{Capability, Denial};
-
-/// Most denials that an outcome lists; a plugin may ask a million times.
-const MOST_DENIALS: usize = 100;
+use crate::capability::account::Account;
+use crate::capability::log::LogGate;
+use crate::capability::permit::Permit;
+use crate::capability::redact::Redactor;
+use crate::capability::secrets::SecretValue;
+use crate::capability::store::DocumentStore;
+use crate::capability::{Capability, Denial, Outside};
 
 pub(crate) struct CallState {
-    limits: Arc<CallLimits>,
-    grants: Arc<Grants>,
+    account: Arc<Account>,
+    outside: Arc<Outside>,
+    store: Option<Arc<dyn DocumentStore>>,
     checkout: Option<Arc<Path>>,
     scratch: Option<tempfile::TempDir>,
-    log: Arc<Mutex<LogGate>>,
-    denials: Vec<Denial>,
     doing: Option<&'static str>,
-    http_requests: u32,
-    http_bytes: u64,
+    told_split: bool,
+    /// Secrets that the call has opened: by name, and what finds them.
+    opened: Vec<(String, SecretValue)>,
+    finds_opened: Redactor,
     table: ResourceTable,
     pub(super) meter: Meter,
     pub(super) wasi: Option<EmptyWasi>,
@@ -34,39 +37,57 @@ impl CallState {
     pub(super) fn new(
         name: Arc<str>,
         limits: Arc<CallLimits>,
-        grants: Arc<Grants>,
+        permit: Arc<Permit>,
         context: &CallContext,
     ) -> CallState {
-        let log = Arc::clone(&context.log);
-        let gate = LogGate::new(name, log, limits.log_lines, limits.log_bytes);
+        let outside = Arc::clone(&context.outside);
+        let gate = LogGate::new(
+            name,
+            Arc::clone(&context.log),
+            outside.secrets.redactor(),
+            (limits.log_lines, limits.log_bytes),
+        );
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         CallState {
             meter: Meter::new(&limits),
-            limits,
-            grants,
+            account: Arc::new(Account::new(permit, limits, Arc::new(Mutex::new(gate)))),
+            outside,
+            store: context.store.clone(),
             checkout: context.checkout.clone(),
             scratch: None,
-            log: Arc::new(Mutex::new(gate)),
-            denials: Vec::new(),
             doing: None,
-            http_requests: 0,
-            http_bytes: 0,
+            told_split: false,
+            opened: Vec::new(),
+            finds_opened: Redactor::default(),
             table,
             wasi: None,
         }
     }
 
     pub(crate) fn limits(&self) -> Arc<CallLimits> {
-        Arc::clone(&self.limits)
+        Arc::clone(&self.account.limits)
     }
 
-    pub(crate) fn grants(&self) -> &Grants {
-        &self.grants
+    pub(crate) fn permit(&self) -> &Permit {
+        &self.account.permit
     }
 
-    pub(crate) fn shared_grants(&self) -> Arc<Grants> {
-        Arc::clone(&self.grants)
+    pub(crate) fn shared_permit(&self) -> Arc<Permit> {
+        Arc::clone(&self.account.permit)
+    }
+
+    pub(crate) fn account(&self) -> Arc<Account> {
+        Arc::clone(&self.account)
+    }
+
+    pub(crate) fn outside(&self) -> Arc<Outside> {
+        Arc::clone(&self.outside)
+    }
+
+    /// The document of a target; only calls of targets have one.
+    pub(crate) fn store(&self) -> Option<Arc<dyn DocumentStore>> {
+        self.store.clone()
     }
 
     pub(crate) fn checkout(&self) -> Option<Arc<Path>> {
@@ -74,11 +95,28 @@ impl CallState {
     }
 
     pub(crate) fn gate(&self) -> MutexGuard<'_, LogGate> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+        let log = &self.account.log;
+        log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn log_handle(&self) -> Arc<Mutex<LogGate>> {
-        Arc::clone(&self.log)
+        Arc::clone(&self.account.log)
+    }
+
+    /// Note that the call can use a secret from now on.
+    pub(crate) fn remember_opened(&mut self, name: &str, value: &SecretValue) {
+        if self.opened.iter().any(|(known, _)| known == name) {
+            return;
+        }
+        self.opened.push((name.to_owned(), value.clone()));
+        let values = self.opened.iter().map(|(_, value)| value.expose());
+        self.finds_opened = Redactor::of(values);
+    }
+
+    /// What comes from outside, without the secrets that the call has opened:
+    /// whoever they are sent to may send them back.
+    pub(crate) fn without_opened<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        self.finds_opened.bytes(bytes)
     }
 
     pub(crate) fn table(&mut self) -> &mut ResourceTable {
@@ -109,46 +147,22 @@ impl CallState {
         self.doing = None;
     }
 
+    /// Whether a note about folders with something hidden in them is still to
+    /// be written.
+    pub(crate) fn is_first_split(&mut self) -> bool {
+        !std::mem::replace(&mut self.told_split, true)
+    }
+
     pub(super) fn doing(&self) -> Option<&'static str> {
         self.doing
     }
 
     /// Note that a call is answered `denied`, once for each thing asked for.
     pub(crate) fn deny(&mut self, capability: Capability, target: String) {
-        let denial = Denial { capability, target };
-        if self.denials.len() >= MOST_DENIALS || self.denials.contains(&denial) {
-            return;
-        }
-        let help = match denial.allow_line(&self.grants) {
-            Some(line) => format!("; to allow it: {line}"),
-            None => String::new(),
-        };
-        self.gate()
-            .note(LogLevel::Warn, format!("denied: {denial}{help}"));
-        self.denials.push(denial);
+        self.account.deny(capability, target);
     }
 
     pub(super) fn take_denials(&mut self) -> Vec<Denial> {
-        std::mem::take(&mut self.denials)
-    }
-
-    /// Count a request with so many bytes; how many bytes are left for its
-    /// answer, or what is used up.
-    pub(crate) fn spend_http(&mut self, bytes: u64) -> Result<u64, String> {
-        if self.http_requests >= self.limits.http_requests {
-            return Err(format!("{} requests a call", self.limits.http_requests));
-        }
-        self.http_requests += 1;
-        self.spend_http_answer(bytes)?;
-        Ok(self.limits.http_bytes - self.http_bytes)
-    }
-
-    pub(crate) fn spend_http_answer(&mut self, bytes: u64) -> Result<(), String> {
-        self.http_bytes = self.http_bytes.saturating_add(bytes);
-        if self.http_bytes > self.limits.http_bytes {
-            self.http_bytes = self.limits.http_bytes;
-            return Err(format!("{} bytes a call", self.limits.http_bytes));
-        }
-        Ok(())
+        self.account.take_denials()
     }
 }

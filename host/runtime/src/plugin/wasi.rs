@@ -1,6 +1,6 @@
 //! The empty WASI: what ordinary toolchains need to link, with nothing behind
-//! it. No files, no environment, no arguments, no sockets; what is printed goes
-//! to the log line by line. For strategies the clock is the view's time and the
+//! it. No files, no environment, no arguments, no sockets, HTTP only where it is
+//! granted; what is printed goes to the log line by line. For strategies the clock is the view's time and the
 //! randomness is seeded, so that the same view gives the same decision.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,16 +18,21 @@ use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
 use wasmtime_wasi::{
     HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
 };
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::limits::CallLimits;
 use super::state::CallState;
+use crate::capability::Outside;
+use crate::capability::account::Account;
+use crate::capability::http::wasi::Outgoing;
 use crate::capability::log::{LogGate, LogLevel, LogStream};
 
 /// The interfaces of WASI 0.2 that are there, by the beginnings of their names.
-pub(super) const PACKAGES: [&str; 5] = [
+pub(super) const PACKAGES: [&str; 7] = [
     "wasi:cli/",
     "wasi:clocks/",
     "wasi:filesystem/",
+    "wasi:http/outgoing-handler@",
+    "wasi:http/types@",
     "wasi:io/",
     "wasi:random/",
 ];
@@ -49,23 +54,26 @@ pub(super) enum Weather {
 /// The WASI of one call.
 pub(crate) struct EmptyWasi {
     ctx: WasiCtx,
+    http: WasiHttpCtx,
+    outgoing: Outgoing,
     stdout: Lines,
     stderr: Lines,
 }
 
+/// Bytes of one set of headers in memory; more than what goes over the wire,
+/// for each has its own cost.
+const FIELD_BYTES: usize = 128 * 1024;
+
 impl EmptyWasi {
-    pub(super) fn new(
-        log: Arc<Mutex<LogGate>>,
-        limits: &CallLimits,
-        weather: Weather,
-    ) -> EmptyWasi {
+    pub(super) fn new(account: Arc<Account>, outside: Arc<Outside>, weather: Weather) -> EmptyWasi {
+        let log = Arc::clone(&account.log);
         let stdout = Lines::new(Arc::clone(&log), LogStream::Stdout);
         let stderr = Lines::new(log, LogStream::Stderr);
         let mut builder = WasiCtxBuilder::new();
         builder
             .stdout(stdout.clone())
             .stderr(stderr.clone())
-            .max_random_size(limits.random_bytes);
+            .max_random_size(account.limits.random_bytes);
         if let Weather::Fixed { elapsed, seed } = weather {
             let [mut one, mut two] = [0_u8, 1].map(|stream| Seeded::new(&seed, stream));
             let seed = u128::from(one.next()) << 64 | u128::from(two.next());
@@ -77,8 +85,12 @@ impl EmptyWasi {
                 .insecure_random_seed(seed);
         }
         let ctx = builder.build();
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELD_BYTES);
         EmptyWasi {
             ctx,
+            http,
+            outgoing: Outgoing { account, outside },
             stdout,
             stderr,
         }
@@ -100,11 +112,24 @@ impl WasiView for CallState {
     }
 }
 
+impl WasiHttpView for CallState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let (wasi, table) = self.wasi_and_table();
+        let wasi = wasi.expect("a component that imports WASI is called with one");
+        WasiHttpCtxView {
+            hooks: &mut wasi.outgoing,
+            ctx: &mut wasi.http,
+            table,
+        }
+    }
+}
+
 /// Everything of [`PACKAGES`]. Sockets are left out on purpose.
 pub(super) fn add_to_linker(l: &mut Linker<CallState>) -> wasmtime::Result<()> {
     use bindings::{cli, filesystem, random};
     type T = CallState;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(l)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
     filesystem::types::add_to_linker::<T, WasiFilesystem>(l, T::filesystem)?;
     filesystem::preopens::add_to_linker::<T, WasiFilesystem>(l, T::filesystem)?;
     random::insecure::add_to_linker::<T, WasiRandom>(l, |t| t.random())?;

@@ -105,7 +105,7 @@ impl SecretKey {
     }
 
     /// HMAC-SHA-256 of `message`. Source: RFC 2104.
-    fn hmac(&self, message: &[&[u8]]) -> [u8; 32] {
+    pub(crate) fn hmac(&self, message: &[&[u8]]) -> [u8; 32] {
         let pad = |byte: u8| {
             let mut block = [byte; 64];
             block.iter_mut().zip(self.0).for_each(|(b, key)| *b ^= key);

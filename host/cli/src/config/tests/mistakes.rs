@@ -9,28 +9,28 @@ fn what_comes_later_is_said_and_nothing_else() {
     check(
         GROWN,
         expect![[r#"
-        error: 4 problems in baepo.yml
+            error: 4 problems in baepo.yml
 
-          baepo.yml:7:13
-           7 │   - plugin: oci://ghcr.io/acme/sbom@sha256:3f1c
-             │             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ plugins from a registry are not in this version
-          help: put the component into the repository and name it `./plugins/NAME.wasm`
+              baepo.yml:7:13
+               7 │   - plugin: oci://ghcr.io/acme/sbom@sha256:3f1c
+                 │             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ `oci://ghcr.io/acme/sbom@sha256:3f1c` names no plugin: behind `@` belongs `sha256:` and 64 hexadecimal digits
+              help: such as `https://plugins.acme.dev/check.wasm` or `oci://ghcr.io/acme/check:1.2`
 
-          baepo.yml:18:24
-          18 │     target: { local: { ssh: { to: deploy@staging.acme.dev, key: { secret: DEPLOY_KEY } }, listen: "0.0.0.0:808…
-             │                        ^^^ reaching a machine over SSH is not in this version
-          help: run the job on the machine itself with a self-hosted runner
+              baepo.yml:18:24
+              18 │     target: { local: { ssh: { to: deploy@staging.acme.dev, key: { secret: DEPLOY_KEY } }, listen: "0.0.0.0:808…
+                 │                        ^^^ reaching a machine over SSH is not in this version
+              help: run the job on the machine itself with a self-hosted runner
 
-          baepo.yml:23:15
-          23 │     target: { kubernetes: { namespace: shop, manifest: deploy/shop.yaml } }
-             │               ^^^^^^^^^^ the target `kubernetes` is not in this version
-          help: use `local`
+              baepo.yml:23:15
+              23 │     target: { kubernetes: { namespace: shop, manifest: deploy/shop.yaml } }
+                 │               ^^^^^^^^^^ the target `kubernetes` is not in this version
+              help: use `local`
 
-          baepo.yml:30:17
-          30 │       - plugin: builtin:prometheus
-             │                 ^^^^^^^^^^^^^^^^^^ `prometheus` is not in this version
-          help: one of: traffic, or `./PATH.wasm`
-    "#]],
+              baepo.yml:30:17
+              30 │       - plugin: builtin:prometheus
+                 │                 ^^^^^^^^^^^^^^^^^^ `prometheus` is not in this version
+              help: one of: traffic, or `./PATH.wasm`
+        "#]],
     );
 }
 
@@ -184,7 +184,7 @@ fn wrong_values_inside_an_environment_name_what_is_expected() {
     check(
         &with_environment(extra),
         expect![[r#"
-            error: 13 problems in baepo.yml
+            error: 12 problems in baepo.yml
 
               baepo.yml:6:12
                6 │     env: { PORT: 1, 2X: y, OK: { secret: A-B }, LIST: [a], VERSION: 1.10 }
@@ -235,16 +235,11 @@ fn wrong_values_inside_an_environment_name_what_is_expected() {
                  │                 ^^^^^^^^^^^^^^ a path must begin with `./`
               help: write `./plugins/c.wasm`
 
-              baepo.yml:16:9
-              16 │       - https://acme.dev/x.wasm
-                 │         ^^^^^^^^^^^^^^^^^^^^^^^ plugins from the web are not in this version
-              help: put the component into the repository and name it `./plugins/NAME.wasm`
-
               baepo.yml:17:9
               17 │       - with: { a: 1 }
                  │         ^ `plugin` is missing in `monitors.4` of environment `production`
               help: add `plugin: ./plugins/mine.wasm`
-                    `builtin:NAME`, or the path of a component that begins with `./`.
+                    `builtin:NAME`, the path of a component that begins with `./`, or an address that begins with `https://` or `oci://`.
         "#]],
     );
     let extra = "    monitors:
@@ -256,22 +251,17 @@ fn wrong_values_inside_an_environment_name_what_is_expected() {
     check(
         &with_environment(extra),
         expect![[r#"
-        error: 3 problems in baepo.yml
+            error: 2 problems in baepo.yml
 
-          baepo.yml:8:9
-           8 │       - plugin: ./b/check.wasm
-             │         ^ two plugins here are called `check`
-          help: give one of them a name of its own: `name: …`
+              baepo.yml:8:9
+               8 │       - plugin: ./b/check.wasm
+                 │         ^ two plugins here are called `check`
+              help: give one of them a name of its own: `name: …`
 
-          baepo.yml:9:17
-           9 │       - plugin: plugins/c.wasm
-             │                 ^^^^^^^^^^^^^^ a path must begin with `./`
-          help: write `./plugins/c.wasm`
-
-          baepo.yml:10:9
-          10 │       - https://acme.dev/x.wasm
-             │         ^^^^^^^^^^^^^^^^^^^^^^^ plugins from the web are not in this version
-          help: put the component into the repository and name it `./plugins/NAME.wasm`
-    "#]],
+              baepo.yml:9:17
+               9 │       - plugin: plugins/c.wasm
+                 │                 ^^^^^^^^^^^^^^ a path must begin with `./`
+              help: write `./plugins/c.wasm`
+        "#]],
     );
 }

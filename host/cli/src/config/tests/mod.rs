@@ -1,5 +1,6 @@
 //! What people see when their file is wrong, and what a right file becomes.
 
+use baepo_runtime::plugin::LimitKey;
 use expect_test::{Expect, expect};
 
 use super::*;
@@ -104,16 +105,16 @@ fn the_smallest_file_becomes_a_whole_configuration() {
                     read: [
                         "target/release/shop",
                     ],
-                    write: [],
+                    write: [
+                        ".",
+                    ],
                     env: [],
                     secrets: [],
                     socket: [],
                 },
-                limits: PluginLimits {
-                    cpu: None,
-                    time: None,
-                    memory_bytes: None,
-                },
+                limits: PluginLimits(
+                    {},
+                ),
                 with_at: "build",
             },
         ]
@@ -276,6 +277,27 @@ fn the_schema_and_the_parser_agree_on_every_required_key() {
     };
     assert!(!without("app:") && !without("target:") && !without("strategy:"));
     assert!(without("build:") && without("test:") && without("monitors:"));
+}
+
+#[test]
+fn every_key_of_the_file_sets_its_limit() {
+    let source = "\
+app: shop
+build:
+  - plugin: ./x.wasm
+    limits:
+      { cpu: 1ms, time: 2ms, memory: 3B, memories: 4, tables: 5, table-elements: 6, instances: 7,
+        handles: 8, exchange: 9B, answer: 10B, log: 11B, log-lines: 12, file: 13B,
+        http-requests: 14, http: 15B, http-headers: 16B, http-timeout: 17ms, random: 18B,
+        component: 19B, compile: 20ms }
+environments:
+  production:
+    target: { local: { listen: \"127.0.0.1:8080\", command: [shop], health: / } }
+    strategy: direct
+";
+    let config = parse("baepo.yml", source).unwrap();
+    let expected = LimitKey::ALL.into_iter().zip(1..).collect();
+    assert_eq!(config.build[0].limits, PluginLimits(expected));
 }
 
 /// The YAML of the fenced blocks of a page.

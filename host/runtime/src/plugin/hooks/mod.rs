@@ -1,8 +1,10 @@
 //! The words of `wit/` and the words of the core, one file per hook.
 
 mod build;
+mod feedback;
 mod monitor;
 mod strategy;
+mod target;
 mod test;
 
 use baepo_core::digest::Digest;
@@ -13,6 +15,8 @@ use baepo_core::time::Millis;
 use baepo_core::verdict::{Level, Verdict};
 
 use super::bindings::baepo::hooks::types as wit;
+
+pub use target::{TargetAnswer, TargetCall, TargetRefusal};
 
 fn to_revision(revision: &Revision) -> wit::Revision {
     wit::Revision {
@@ -106,6 +110,12 @@ fn from_hook_error(error: wit::HookError) -> HookError {
         wit::HookError::Unavailable(after_ms) => HookError::Unavailable(Millis(after_ms)),
         wit::HookError::Failed(message) => HookError::Failed(message),
     }
+}
+
+/// Shorten a text to so many bytes, between two characters.
+fn cut(text: &mut String, limit: usize) {
+    let end = text.floor_char_boundary(limit);
+    text.truncate(end);
 }
 
 /// Where randomness of a call that must be the same each time begins.

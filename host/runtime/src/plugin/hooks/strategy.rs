@@ -34,6 +34,7 @@ impl HookCall for Decide<'_> {
     type Answer = Decision;
     const HOOK: Hook = Hook::Strategy;
     const PURE: bool = true;
+    const AT_ONCE: bool = true;
 
     fn weather(&self) -> Weather {
         Weather::Fixed {
@@ -50,28 +51,44 @@ impl HookCall for Decide<'_> {
     ) -> Result<Answered<Decision>, Refused> {
         let indices = exports.strategy.as_ref().ok_or(Refused::NoSuchHook)?;
         let guest = indices.load(&mut *store, instance)?;
-        let decision = guest.call_decide(store, &to_view(self.view)).await?;
-        let decision = decision.map_err(|error| Refused::Plugin(from_hook_error(error)))?;
-        let words = match &decision.directive {
-            wit::Directive::Hold(hold) => hold.reason.len(),
-            wit::Directive::Abort(reason) => reason.len(),
-            wit::Directive::Scale(_)
-            | wit::Directive::Route(_)
-            | wit::Directive::Observe(_)
-            | wit::Directive::Finish(_) => 0,
-        };
-        let size_bytes = decision.memory.len() + decision.reason.len() + words;
-        let answer = Decision {
-            memory: decision.memory,
-            directive: from_directive(decision.directive)?,
-            progress: Progress {
-                step: decision.progress.step,
-                of: decision.progress.of,
-            },
-            reason: decision.reason,
-        };
-        Ok(Answered { answer, size_bytes })
+        read(guest.call_decide(store, &to_view(self.view)).await?)
     }
+
+    fn ask_at_once(
+        &self,
+        exports: &Exports,
+        store: &mut Store<CallState>,
+        instance: &Instance,
+    ) -> Result<Answered<Decision>, Refused> {
+        type Told = Result<wit::Decision, types::HookError>;
+        let decide = exports.decide.as_ref().ok_or(Refused::NoSuchHook)?;
+        let decide = instance.get_typed_func::<(&wit::View,), (Told,)>(&mut *store, decide)?;
+        let (told,) = decide.call(store, (&to_view(self.view),))?;
+        read(told)
+    }
+}
+
+fn read(told: Result<wit::Decision, types::HookError>) -> Result<Answered<Decision>, Refused> {
+    let decision = told.map_err(|error| Refused::Plugin(from_hook_error(error)))?;
+    let words = match &decision.directive {
+        wit::Directive::Hold(hold) => hold.reason.len(),
+        wit::Directive::Abort(reason) => reason.len(),
+        wit::Directive::Scale(_)
+        | wit::Directive::Route(_)
+        | wit::Directive::Observe(_)
+        | wit::Directive::Finish(_) => 0,
+    };
+    let size_bytes = decision.memory.len() + decision.reason.len() + words;
+    let answer = Decision {
+        memory: decision.memory,
+        directive: from_directive(decision.directive)?,
+        progress: Progress {
+            step: decision.progress.step,
+            of: decision.progress.of,
+        },
+        reason: decision.reason,
+    };
+    Ok(Answered { answer, size_bytes })
 }
 
 fn to_view(view: &View) -> wit::View {

@@ -86,10 +86,18 @@ impl LocalTarget {
     /// `Unreachable` where none answers at first, `Refused` where it is still
     /// there after `limit`.
     pub async fn shutdown(&self, limit: Duration) -> Result<(), TargetError> {
-        self.call(&Call::Shutdown).await?;
+        let was_there = self.control.exists();
+        let asked = self.call(&Call::Shutdown).await;
+        // One that has nothing to wait for can be gone before its answer is sent.
+        let limit = match asked {
+            Ok(_) => limit,
+            Err(error) if !was_there => return Err(error),
+            Err(_) => limit.min(Duration::from_secs(1)),
+        };
         let deadline = tokio::time::Instant::now() + limit;
         while self.control.exists() {
             if tokio::time::Instant::now() > deadline {
+                asked?;
                 let seconds = limit.as_secs();
                 return Err(TargetError::Refused(format!(
                     "the agent still runs after {seconds} s"

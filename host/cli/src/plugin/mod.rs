@@ -1,0 +1,86 @@
+//! `baepo plugin`: look at plugins, pin them, fetch them, publish them. And
+//! what a run needs of that: [`supply`] turns the plugins of a configuration
+//! into bytes that nobody has changed, by [`lock`] and within [`policy`].
+
+mod add;
+mod fetch;
+mod inspect;
+pub mod lock;
+pub(crate) mod policy;
+mod push;
+mod run;
+pub(crate) mod supply;
+mod text_file;
+mod update;
+mod wished;
+
+use clap::Subcommand;
+
+use crate::error::one_line;
+use crate::exit::Exit;
+use baepo_runtime::plugin::LoadError;
+use baepo_runtime::supply::FetchError;
+
+/// Arguments of `baepo plugin`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// What a component is and wants, without running anything of it
+    Inspect(inspect::Args),
+    /// Pin a plugin in baepo.lock, and show what to write for it
+    Add(add::Args),
+    /// Look again what the names in baepo.lock mean, and show what changes
+    Update(update::Args),
+    /// Fetch every plugin of the configuration, so that a run needs no network
+    Fetch(fetch::Args),
+    /// Publish a component to a registry
+    Push(push::Args),
+    /// Call one hook of a plugin and print its answer as JSON
+    Run(run::Args),
+}
+
+/// Bytes of the largest component.
+const MAX_COMPONENT_BYTES: usize = 64 << 20;
+
+/// `baepo plugin`.
+///
+/// # Errors
+/// If something is missing that is not the user's to configure.
+pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
+    match args.action {
+        Action::Inspect(args) => inspect::run(&args).await,
+        Action::Add(args) => add::run(&args).await,
+        Action::Update(args) => update::run(&args).await,
+        Action::Fetch(args) => fetch::run(&args).await,
+        Action::Push(args) => push::run(&args).await,
+        Action::Run(args) => run::run(args).await,
+    }
+}
+
+/// One message with its next step.
+fn complain(what: &str, help: &str) {
+    crate::complain(&format!("error: {what}"));
+    if !help.is_empty() {
+        crate::complain(&format!("  help: {help}"));
+    }
+}
+
+/// Why a plugin could not be fetched or pushed.
+fn refuse_fetch(error: &FetchError) -> Exit {
+    complain(&one_line(error), error.help());
+    match error.is_outside() {
+        true => Exit::Failed,
+        false => Exit::Usage,
+    }
+}
+
+/// Why a component is none.
+fn refuse_component(name: &str, error: &LoadError) -> Exit {
+    complain(&format!("{name}: {}", one_line(error)), error.help());
+    Exit::Usage
+}

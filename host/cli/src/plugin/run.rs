@@ -1,0 +1,206 @@
+//! `baepo plugin run HOOK`: call one hook once, as the host would.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use baepo_core::digest::Digest;
+use baepo_core::hook::HookError;
+use baepo_core::release::Revision;
+use baepo_runtime::capability::grants::Grants;
+use baepo_runtime::capability::policy::Policy;
+use baepo_runtime::plugin::{
+    CallContext, CallError, CallLimits, CallOutcome, Hook, HostOptions, LoadError, Origin, Plugin,
+    PluginHost, PluginSource, read_component,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::policy;
+use crate::config::is_stderr_coloured;
+use crate::plugins::BUILTINS;
+use crate::show::{PluginFailure, without_commands};
+use crate::{Exit, complain, print, sandbox};
+
+/// Call one hook of a plugin and print its answer as JSON.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// build, test, strategy or monitor
+    hook: String,
+    /// `builtin:NAME`, or the path of a component
+    #[arg(long, short)]
+    plugin: String,
+    /// What the hook is asked, as JSON: a file, or `-` for standard input
+    #[arg(long, short, default_value = "-")]
+    input: PathBuf,
+    /// What it may do, as the `allow:` of the configuration in JSON
+    #[arg(long, default_value = "{}")]
+    allow: String,
+}
+
+/// What a build or test plugin is asked.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct StageInput {
+    config: Value,
+    revision: Revision,
+    #[serde(default)]
+    endpoints: Vec<String>,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
+    let Some(hook) = Hook::ALL.into_iter().find(|hook| hook.name() == args.hook) else {
+        bail!(
+            "`{}` is no hook; there are build, test, strategy, monitor",
+            args.hook
+        );
+    };
+    let input = read_input(&args.input)?;
+    let grants: Grants = serde_json::from_str(&args.allow).context("--allow is not right")?;
+    let root = crate::root()?;
+    let policy = match policy::of_environment() {
+        Ok(policy) => policy,
+        Err(findings) => {
+            complain(&findings.render(is_stderr_coloured()));
+            return Ok(Exit::Usage);
+        }
+    };
+    let plugin = match load(&root, &args.plugin, hook, grants, policy).await? {
+        Ok(plugin) => plugin,
+        Err(error) => {
+            complain(&PluginFailure::of_load(&args.plugin, &error).to_string());
+            return Ok(Exit::Usage);
+        }
+    };
+    let context = CallContext {
+        checkout: Some(root.into()),
+        log: Arc::new(|line| {
+            complain(&format!(
+                "{} | {}",
+                line.plugin,
+                without_commands(&line.message)
+            ))
+        }),
+        outside: crate::outside::outside(),
+        ..CallContext::bare()
+    };
+    let wrong = || format!("{} does not fit the hook {hook}", args.input.display());
+    match hook {
+        Hook::Strategy => {
+            let view = serde_json::from_str(&input).with_context(wrong)?;
+            show(&plugin, plugin.decide(&context, &view).await)
+        }
+        Hook::Monitor => {
+            let request = serde_json::from_str(&input).with_context(wrong)?;
+            let name = plugin.name().to_owned();
+            show(&plugin, plugin.observe(&context, &request, &name).await)
+        }
+        Hook::Build => {
+            let input: StageInput = serde_json::from_str(&input).with_context(wrong)?;
+            let config = input.config.to_string();
+            show(
+                &plugin,
+                plugin.build(&context, &config, &input.revision).await,
+            )
+        }
+        Hook::Test => {
+            let input: StageInput = serde_json::from_str(&input).with_context(wrong)?;
+            let config = input.config.to_string();
+            let outcome = plugin.test(&context, &config, &input.revision, &input.endpoints);
+            show(&plugin, outcome.await)
+        }
+        Hook::Target | Hook::Feedback => bail!("the hook {hook} cannot be called by hand yet"),
+    }
+}
+
+fn read_input(path: &Path) -> anyhow::Result<String> {
+    let read = match path.to_str() {
+        Some("-") => std::io::read_to_string(std::io::stdin()),
+        Some(_) | None => std::fs::read_to_string(path),
+    };
+    read.with_context(|| format!("{} cannot be read", path.display()))
+}
+
+async fn load(
+    root: &Path,
+    reference: &str,
+    hook: Hook,
+    grants: Grants,
+    policy: Policy,
+) -> anyhow::Result<Result<Plugin, LoadError>> {
+    let limit = CallLimits::of(hook).component_bytes;
+    let (name, bytes) = match reference.strip_prefix("builtin:") {
+        Some(name) => match BUILTINS.iter().find(|(known, _)| *known == name) {
+            Some((name, bytes)) => ((*name).to_owned(), Cow::Borrowed(*bytes)),
+            None => bail!("there is no built-in plugin `{name}`"),
+        },
+        None => {
+            let path = Path::new(reference);
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into();
+            match read_component(path, limit) {
+                Ok(bytes) => (name, Cow::Owned(bytes)),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    };
+    let limits = CallLimits::of(hook).clone().within(&policy.limits);
+    let host = PluginHost::new(HostOptions {
+        policy: Some(Arc::new(policy)),
+        ..sandbox::options(root)
+    })?;
+    if let Some(why) = host.cache_trouble() {
+        complain(&format!("warning: compiled plugins are not kept: {why}"));
+    }
+    let source = PluginSource {
+        name: &name,
+        bytes: &bytes,
+        digest: Digest::from_bytes(Sha256::digest(&bytes).into()),
+        grants,
+        limits: Some(limits),
+    };
+    let loaded = host.load(source).await;
+    Ok(loaded.and_then(|plugin| plugin.require(hook).map(|()| plugin)))
+}
+
+fn show<T: serde::Serialize>(plugin: &Plugin, outcome: CallOutcome<T>) -> anyhow::Result<Exit> {
+    let code = match plugin.origin() {
+        Origin::Carried => "carried",
+        Origin::Cached => "cached",
+        Origin::Compiled => "compiled",
+    };
+    let usage = outcome.usage;
+    let (answer, error, exit) = match outcome.result {
+        Ok(answer) => (serde_json::to_value(answer)?, Value::Null, Exit::Success),
+        Err(error) => {
+            let exit = match &error {
+                CallError::Plugin(HookError::InvalidConfig(_)) => Exit::Usage,
+                CallError::HostBug { .. } => Exit::Bug,
+                _ => Exit::Failed,
+            };
+            let told = json!({
+                "class": error.class(), "message": error.to_string(), "help": error.help(),
+            });
+            (Value::Null, told, exit)
+        }
+    };
+    let shown = json!({
+        "answer": answer,
+        "error": error,
+        "denied": outcome.denials,
+        "usage": {
+            "cpu-us": usage.cpu.as_micros() as u64,
+            "wall-us": usage.wall.as_micros() as u64,
+            "peak-memory-bytes": usage.peak_memory_bytes,
+            "dropped-log-lines": usage.dropped_log_lines,
+        },
+        "code": code,
+    });
+    print(&serde_json::to_string_pretty(&shown)?);
+    Ok(exit)
+}
