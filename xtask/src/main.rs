@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod fuzz;
 mod plugins;
 
 use std::path::Path;
@@ -17,6 +18,9 @@ usage: cargo xtask <chore>
 
   ci [step…]          run all checks, or the named ones; --list names them
   bench [name…]       run the benchmarks in tests/bench, or the named ones
+  fuzz [--seconds=N] [target…]
+                      run the targets in tests/fuzz, or the named ones,
+                      each for 600 seconds
   plugins [--check]   build the first-party plugins into plugins/dist; with
                       --check rebuild them elsewhere and compare";
 
@@ -25,6 +29,7 @@ fn main() -> ExitCode {
     let done = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci", ..] => ci::run(&arguments[1..]),
         ["bench", ..] => bench::run(&arguments[1..]),
+        ["fuzz", ..] => fuzz::run(&arguments[1..]),
         ["plugins"] => plugins::build().map(|()| ExitCode::SUCCESS),
         ["plugins", "--check"] => plugins::check().map(|_| ExitCode::SUCCESS),
         _ => {
