@@ -18,7 +18,9 @@ fn grants(line: &str) -> Grants {
         let Some((key, entry)) = word.split_once('=') else {
             continue;
         };
-        let capability = Capability::ALL.into_iter().find(|one| one.key().starts_with(key));
+        let capability = Capability::ALL
+            .into_iter()
+            .find(|one| one.key().starts_with(key));
         if let Some(capability) = capability {
             // An entry that is none is refused, and nothing was added.
             let before = grants.clone();
@@ -58,7 +60,14 @@ fuzz_target!(|text: &str| {
             continue;
         };
         assert!(!bounded.may_ask(&destination) || free.may_ask(&destination));
-        for inside in ["127.0.0.1", "169.254.169.254", "10.0.0.1", "::1", "fd00::1", "::ffff:10.0.0.1"] {
+        for inside in [
+            "127.0.0.1",
+            "169.254.169.254",
+            "10.0.0.1",
+            "::1",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+        ] {
             let inside: IpAddr = inside.parse().unwrap();
             assert!(!is_public(inside));
             if bounded.may_connect(&destination, inside) {

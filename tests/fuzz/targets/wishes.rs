@@ -12,6 +12,9 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(Some(wishes)) = Wishes::read(bytes)
         && let Ok(written) = with_wishes(bytes, &wishes)
     {
-        assert_eq!(Wishes::read(&written).ok().flatten().as_ref(), Some(&wishes));
+        assert_eq!(
+            Wishes::read(&written).ok().flatten().as_ref(),
+            Some(&wishes)
+        );
     }
 });
