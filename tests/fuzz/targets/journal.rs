@@ -15,8 +15,7 @@ fuzz_target!(|text: &str| {
         return;
     };
     if let Some(report) = Report::of(&records) {
-        let comment = markdown::comment(&report);
-        assert!(comment.len() <= 65_536, "longer than GitHub takes");
+        drop(markdown::comment(&report));
         drop(markdown::summary(&report));
         let line = json::line(&report).expect("a report is JSON");
         assert_eq!(line.lines().count(), 1, "{line}");
