@@ -81,7 +81,7 @@ mod tests {
                 let found = variables.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| (*value).to_owned())
             };
-            cache(&variable, Path::new("/work")).map(|options| options.folder)
+            cache(&variable, Path::new("/checkout")).map(|options| options.folder)
         };
         let home = ("HOME", "/home/u");
         let actions = ("GITHUB_ACTIONS", "true");
@@ -99,10 +99,10 @@ mod tests {
         }
         let named = |folder| place(&[home, ("BAEPO_CACHE", folder)]);
         assert_eq!(named("/var/baepo"), Some(PathBuf::from("/var/baepo")));
-        for folder in ["off", "relative", "/work/cache", "/home/u/.local"] {
+        for folder in ["off", "relative", "/checkout/cache", "/home/u/.local"] {
             assert_eq!(named(folder), None, "{folder}");
         }
-        assert_eq!(place(&[("HOME", "/work/home")]), None);
+        assert_eq!(place(&[("HOME", "/checkout/home")]), None);
         assert_eq!(place(&[home, ("GITHUB_WORKSPACE", "/home")]), None);
         assert_eq!(place(&[]), None);
     }

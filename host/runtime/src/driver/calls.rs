@@ -7,7 +7,8 @@ use baepo_core::hook::HookError;
 use baepo_core::release::Release;
 use baepo_core::rollout::{Answer, Call, CallError, Counted, LookRequest, Operation};
 
-use super::{Drive, chain};
+use super::Drive;
+use crate::chain;
 use crate::plugin::{self, CallContext};
 use crate::target::{TargetError, Token};
 

@@ -28,6 +28,7 @@ pub use lease::{Holder, LeaseError};
 
 use crate::capability::Outside;
 use crate::capability::log::LogSink;
+use crate::chain;
 use crate::plugin::Plugin;
 use crate::target::{Lease, Staging, Target, TargetError, Token};
 
@@ -463,16 +464,4 @@ impl Run<'_, '_> {
             .or_else(|| rollout.stable_before.clone());
         Some((count(stable, &before).unwrap_or_default(), candidate))
     }
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::stats::{End, Loss};
 use super::{Exchange, Expect, Shared};
+use crate::chain;
 use crate::router::REFUSAL_HEADER;
 
 type Connection = http1::SendRequest<Full<Bytes>>;
@@ -199,16 +200,6 @@ fn fnv1a64(bytes: &[u8]) -> String {
         (sum ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     format!("{sum:016x}")
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

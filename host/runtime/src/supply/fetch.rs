@@ -1,5 +1,6 @@
 //! From a name to bytes: the cache first, then the network.
 
+use std::fmt;
 use std::time::Duration;
 
 use baepo_core::digest::Digest;
@@ -58,7 +59,6 @@ impl Fetcher {
     /// # Errors
     /// [`FetchError`] says why there is nothing.
     pub async fn resolve(&self, source: &Remote) -> Result<Fetched, FetchError> {
-        let limit = self.limits.time;
         let resolving = async {
             match source {
                 Remote::Web(web) => {
@@ -81,15 +81,7 @@ impl Fetcher {
                 }
             }
         };
-        let place = || source.to_string();
-        let (bytes, resolved) = tokio::time::timeout(limit, resolving)
-            .await
-            .unwrap_or_else(|_| {
-                Err(FetchError::Timeout {
-                    place: place(),
-                    limit,
-                })
-            })?;
+        let (bytes, resolved) = self.in_time(source, resolving).await?;
         let digest = self.cache.keep(&bytes)?;
         Ok(Fetched {
             bytes,
@@ -113,8 +105,6 @@ impl Fetcher {
                 is_new: false,
             });
         }
-        let limit = self.limits.time;
-        let place = || source.to_string();
         let downloading = async {
             match source {
                 Remote::Web(web) => web::download(web, self.limits.bytes).await,
@@ -124,18 +114,11 @@ impl Fetcher {
                 }
             }
         };
-        let bytes = tokio::time::timeout(limit, downloading)
-            .await
-            .unwrap_or_else(|_| {
-                Err(FetchError::Timeout {
-                    place: place(),
-                    limit,
-                })
-            })?;
+        let bytes = self.in_time(source, downloading).await?;
         let found = digest_of(&bytes);
         if found != pinned {
             return Err(FetchError::Mismatch {
-                place: place(),
+                place: source.to_string(),
                 expected: pinned,
                 found,
             });
@@ -181,20 +164,26 @@ impl Fetcher {
         component: &super::super::plugin::Inspection,
         bytes: Vec<u8>,
     ) -> Result<RegistrySource, FetchError> {
-        let limit = self.limits.time;
         let pushing = async {
             let client = registry::Client::new(to)?;
             client.push(to, component, bytes).await
         };
-        let place = || to.to_string();
-        let manifest = tokio::time::timeout(limit, pushing)
-            .await
-            .unwrap_or_else(|_| {
-                Err(FetchError::Timeout {
-                    place: place(),
-                    limit,
-                })
-            })?;
+        let manifest = self.in_time(to, pushing).await?;
         Ok(to.pinned(manifest))
+    }
+
+    async fn in_time<T>(
+        &self,
+        place: &impl fmt::Display,
+        work: impl Future<Output = Result<T, FetchError>>,
+    ) -> Result<T, FetchError> {
+        let limit = self.limits.time;
+        match tokio::time::timeout(limit, work).await {
+            Ok(done) => done,
+            Err(_) => Err(FetchError::Timeout {
+                place: place.to_string(),
+                limit,
+            }),
+        }
     }
 }

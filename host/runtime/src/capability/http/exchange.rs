@@ -20,6 +20,7 @@ use crate::capability::Network;
 use crate::capability::address::{Destination, Scheme};
 use crate::capability::connect::{DialError, dial};
 use crate::capability::permit::Permit;
+use crate::chain;
 use crate::plugin::bindings::baepo::hooks::http as wit;
 use wit::HttpError as Error;
 
@@ -205,15 +206,4 @@ where
             connection,
         }),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
