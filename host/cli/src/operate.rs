@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use baepo_core::rollout::{Begin, Command, Intent, Outcome, Step};
+use baepo_runtime::capability::uses::UseLog;
 use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError};
 use baepo_runtime::target::Target;
 use clap::Args;
@@ -235,6 +236,7 @@ async fn drive(at: &At, intent: Intent, show: &Show) -> anyhow::Result<Exit> {
         holder: format!("command by {}", who()),
         log: Arc::new(|_| {}),
         outside: crate::outside::outside(),
+        uses: UseLog::default(),
         cancel: crate::run::cancelled_by_signals(),
         pause_on_cancel: false,
         leave_at: None,

@@ -67,6 +67,31 @@ async fn without_a_grant_each_call_is_denied_with_the_line_to_add() -> Result<()
 }
 
 #[tokio::test]
+async fn what_was_used_of_the_grants_is_known_afterwards() -> Result<()> {
+    let checkout = tempfile::tempdir()?;
+    std::fs::create_dir(checkout.path().join("src"))?;
+    std::fs::write(checkout.path().join("src/a.rs"), "text")?;
+    let (context, _) = guest::logged_in(checkout.path());
+    let grants = r#"{"run":["sh","cargo"],"read":["src","Cargo.toml"],"net":["https://a.dev"]}"#;
+    build(names::SHELL, grants, "true", &context).await?;
+    build(names::SHELL, grants, "true", &context).await?;
+    build(names::READ_FILE, grants, "src/a.rs", &context).await?;
+    build(names::READ_FILE, grants, "private", &context).await?;
+    let used: Vec<(Capability, String)> = context
+        .uses
+        .take()
+        .into_iter()
+        .map(|one| (one.capability, one.target))
+        .collect();
+    let expected = [(Capability::Run, "sh"), (Capability::Read, "src")];
+    assert_eq!(
+        used,
+        expected.map(|(capability, target)| (capability, target.to_owned()))
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_program_runs_in_the_checkout_and_its_output_is_logged_as_it_comes() -> Result<()> {
     let checkout = tempfile::tempdir()?;
     std::fs::write(checkout.path().join("here"), "")?;

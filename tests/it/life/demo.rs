@@ -21,6 +21,7 @@ fn demo(strategy: &str) -> Value {
         report.starts_with("### 🔴 Rolled back in production"),
         "{report}"
     );
+    assert!(report.contains("| command | run | `cargo` |"), "{report}");
     serde_json::from_str(&text).unwrap()
 }
 

@@ -6,12 +6,15 @@
 //! link issues, break tables or imitate a marker.
 
 use baepo_core::pipeline::{StageOutput, StageResult};
-use baepo_core::report::{Report, RolloutReport, StageReport};
+use baepo_core::report::{Report, RolloutReport, StageReport, Used};
 use baepo_core::rollout::{Ending, Outcome};
 use baepo_core::verdict::{Measurement, Verdict};
 
 use super::words::{output_of, plugin_of};
 use super::{grouped, headline, next_step, percent};
+
+/// Most targets of one capability that a row names.
+const MOST_TARGETS: usize = 20;
 
 /// Plain text as Markdown that shows just that text, on one line.
 pub fn escape(text: &str) -> String {
@@ -84,6 +87,12 @@ pub fn comment(report: &Report) -> String {
     parts.push(folded("Stages", &stages(report)));
     if let Some(failures) = failures(report) {
         parts.push(failures);
+    }
+    if !report.used.is_empty() {
+        parts.push(folded(
+            "What plugins used of what they may",
+            &used(&report.used),
+        ));
     }
     for (_, note) in &report.notes {
         parts.push(format!("> {}", escape(note)));
@@ -309,6 +318,36 @@ fn stages(report: &Report) -> String {
     text
 }
 
+/// What each plugin used, a row for each capability.
+fn used(all: &[Used]) -> String {
+    let mut rows: Vec<(&str, &str, Vec<String>)> = Vec::new();
+    for used in all {
+        let known = rows.iter_mut().find(|(plugin, capability, _)| {
+            *plugin == used.plugin && *capability == used.capability
+        });
+        let target = code(&shorten(&used.target, 100));
+        match known {
+            Some((.., targets)) => targets.push(target),
+            None => rows.push((&used.plugin, &used.capability, vec![target])),
+        }
+    }
+    let mut text = String::from("| Plugin | Capability | Used |\n|---|---|---|\n");
+    for (plugin, capability, targets) in rows {
+        let more = match targets.len().saturating_sub(MOST_TARGETS) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let shown: Vec<_> = targets.into_iter().take(MOST_TARGETS).collect();
+        text.push_str(&format!(
+            "| {} | {} | {}{more} |\n",
+            escape(plugin),
+            escape(capability),
+            shown.join(", ")
+        ));
+    }
+    text
+}
+
 /// Failed tests and remarks on the code, folded.
 fn failures(report: &Report) -> Option<String> {
     let mut rows = Vec::new();
@@ -392,5 +431,25 @@ mod tests {
     fn code_keeps_its_own_backticks_inside() {
         assert_eq!(code("plain"), "`plain`");
         assert_eq!(code("a `` b"), "``` a `` b ```");
+    }
+
+    #[test]
+    fn what_plugins_used_is_a_row_for_each_capability() {
+        let one = |plugin: &str, capability: &str, target: String| Used {
+            plugin: plugin.into(),
+            capability: capability.into(),
+            target,
+        };
+        let mut all = vec![
+            one("command", "run", "cargo".into()),
+            one("ask", "net", "https://a.dev|@team".into()),
+        ];
+        all.extend((0..22).map(|number| one("command", "read", format!("f{number}"))));
+        let text = used(&all);
+        let rows: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(rows[0], "| command | run | `cargo` |");
+        assert_eq!(rows[1], "| ask | net | `https://a.dev @team` |");
+        assert!(rows[2].ends_with("`f19` and 2 more |"), "{}", rows[2]);
+        assert_eq!(rows.len(), 3);
     }
 }

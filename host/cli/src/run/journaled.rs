@@ -82,7 +82,10 @@ impl<'a> Journaled<'a> {
                 self.show.line(&format!("{word}: {text}"));
             }
             RunEntry::Ended { .. } => self.show.ended(&self.report),
-            RunEntry::Began { .. } | RunEntry::StageBegan { .. } | RunEntry::Served { .. } => {}
+            RunEntry::Began { .. }
+            | RunEntry::StageBegan { .. }
+            | RunEntry::Served { .. }
+            | RunEntry::Used { .. } => {}
         }
         if let Some(error) = self.journal.take_trouble() {
             let path = self.journal.path().display();

@@ -17,6 +17,7 @@ use baepo_core::pipeline::{
 use baepo_core::release::Revision;
 use baepo_core::report::Report;
 use baepo_core::rollout::{Cause, Outcome};
+use baepo_runtime::capability::uses::UseLog;
 use baepo_runtime::release::Prepared;
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +66,7 @@ pub(crate) struct Run<'a> {
     began: tokio::time::Instant,
     built: Vec<BuiltFile>,
     releases: BTreeMap<String, Prepared>,
+    uses: UseLog,
 }
 
 impl<'a> Run<'a> {
@@ -93,6 +95,7 @@ impl<'a> Run<'a> {
             began: tokio::time::Instant::now(),
             built: Vec::new(),
             releases: BTreeMap::new(),
+            uses: UseLog::default(),
         })
     }
 
@@ -144,6 +147,13 @@ impl<'a> Run<'a> {
                         stage: stage.clone(),
                     });
                     let ended = self.stage(&stage).await;
+                    for used in self.uses.take() {
+                        self.record.record(RunEntry::Used {
+                            plugin: used.plugin,
+                            capability: used.capability.key().into(),
+                            target: used.target,
+                        });
+                    }
                     (stage, ended)
                 }
             };

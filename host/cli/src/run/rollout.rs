@@ -185,6 +185,7 @@ impl Run<'_> {
             holder: format!("run {}", self.options.run),
             log: self.plugin_log(stage),
             outside: crate::outside::outside(),
+            uses: self.uses.clone(),
             cancel: self.options.cancel.clone(),
             pause_on_cancel: environment.on_cancel == OnCancel::Pause,
             leave_at: self.options.max_wait.map(|wait| self.began + wait),

@@ -37,6 +37,7 @@ impl Run<'_> {
             log: self.plugin_log(stage),
             cancel: self.options.cancel.clone(),
             outside: crate::outside::outside(),
+            uses: self.uses.clone(),
             store: None,
         }
     }

@@ -75,6 +75,16 @@ pub enum RunEntry {
         /// By the candidate.
         candidate: Served,
     },
+    /// A plugin made use of what it was granted, for the first time in the run.
+    Used {
+        /// The plugin, by its name in the configuration.
+        plugin: String,
+        /// The key under `allow:`.
+        capability: String,
+        /// What of it: a program, an address, a variable, a secret, or the
+        /// entry that covers a file.
+        target: String,
+    },
     /// Something that people should know and that changes nothing.
     Note {
         /// How much it matters.

@@ -38,8 +38,23 @@ pub struct Report {
     pub stages: Vec<StageReport>,
     /// Its rollouts, in order.
     pub rollouts: Vec<RolloutReport>,
+    /// What plugins made use of, in the order of first use.
+    #[serde(default)]
+    pub used: Vec<Used>,
     /// What else people should know.
     pub notes: Vec<(Level, String)>,
+}
+
+/// Something granted that a plugin made use of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Used {
+    /// The plugin, by its name in the configuration.
+    pub plugin: String,
+    /// The key under `allow:`.
+    pub capability: String,
+    /// What of it.
+    pub target: String,
 }
 
 /// How a run ended.
@@ -171,6 +186,7 @@ impl Report {
             ended: None,
             stages: Vec::new(),
             rollouts: Vec::new(),
+            used: Vec::new(),
             notes: Vec::new(),
         };
         for record in records {
@@ -234,6 +250,15 @@ impl Report {
                     rollout.served = Some((*stable, *candidate));
                 }
             }
+            RunEntry::Used {
+                plugin,
+                capability,
+                target,
+            } => self.used.push(Used {
+                plugin: plugin.clone(),
+                capability: capability.clone(),
+                target: target.clone(),
+            }),
             RunEntry::Note { level, text } => self.notes.push((*level, text.clone())),
             RunEntry::Ended {
                 outcome,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::log::{LogGate, LogLevel};
 use super::permit::Permit;
+use super::uses::UseLog;
 use super::{Capability, Denial};
 use crate::plugin::CallLimits;
 
@@ -17,6 +18,8 @@ pub(crate) struct Account {
     pub(crate) permit: Arc<Permit>,
     pub(crate) limits: Arc<CallLimits>,
     pub(crate) log: Arc<Mutex<LogGate>>,
+    plugin: Arc<str>,
+    uses: UseLog,
     denials: Mutex<Vec<Denial>>,
     requests: AtomicU32,
     bytes: AtomicU64,
@@ -27,14 +30,41 @@ impl Account {
         permit: Arc<Permit>,
         limits: Arc<CallLimits>,
         log: Arc<Mutex<LogGate>>,
+        plugin: Arc<str>,
+        uses: UseLog,
     ) -> Account {
         Account {
             permit,
             limits,
             log,
+            plugin,
+            uses,
             denials: Mutex::default(),
             requests: AtomicU32::new(0),
             bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Note that something granted is used.
+    pub(crate) fn used(&self, capability: Capability, target: &str) {
+        self.uses.note(&self.plugin, capability, target);
+    }
+
+    /// Note that files of the checkout are used, by the entries that cover them.
+    pub(crate) fn used_paths<'a>(
+        &self,
+        capability: Capability,
+        paths: impl IntoIterator<Item = &'a str>,
+    ) {
+        let allow = self.permit.allow();
+        let entries = match capability {
+            Capability::Write => &allow.write,
+            _ => &allow.read,
+        };
+        for path in paths {
+            if let Some(entry) = entries.iter().find(|entry| entry.covers(path)) {
+                self.used(capability, &entry.to_string());
+            }
         }
     }
 

@@ -23,6 +23,7 @@ pub mod redact;
 pub mod secrets;
 pub mod socket;
 pub mod store;
+pub mod uses;
 pub(crate) mod workspace;
 
 use std::fmt;

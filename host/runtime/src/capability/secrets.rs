@@ -115,6 +115,7 @@ impl wit::Host for CallState {
         let Some(value) = self.outside().secrets.value(&name).cloned() else {
             return Ok(Err(wit::SecretError::Missing(name)));
         };
+        self.account().used(Capability::Secrets, &name);
         self.remember_opened(&name, &value);
         Ok(Ok(self.table().push(Secret { name, value })?))
     }

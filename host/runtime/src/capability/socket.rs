@@ -129,6 +129,7 @@ async fn exchange(
         Ok(Err(Failure::Inside(endpoint))) => Err(deny(state, endpoint.to_string())),
         Ok(Err(Failure::Told(error))) => Err(error),
         Ok(Ok(answer)) => {
+            account.used(Capability::Socket, asked);
             // Cannot be more than what was left.
             let _ = account.spend_bytes(answer.len() as u64);
             Ok(state.without_opened(&answer).into_owned())

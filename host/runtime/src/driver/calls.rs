@@ -64,6 +64,7 @@ impl Drive<'_> {
             log: Arc::clone(&self.log),
             cancel: self.cancel.clone(),
             outside: Arc::clone(&self.outside),
+            uses: self.uses.clone(),
             store: None,
         }
     }

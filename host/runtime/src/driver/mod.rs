@@ -28,6 +28,7 @@ pub use lease::{Holder, LeaseError};
 
 use crate::capability::Outside;
 use crate::capability::log::LogSink;
+use crate::capability::uses::UseLog;
 use crate::chain;
 use crate::plugin::Plugin;
 use crate::target::{Lease, Staging, Target, TargetError, Token};
@@ -94,6 +95,8 @@ pub struct Drive<'a> {
     pub log: LogSink,
     /// What granted capabilities of plugins lead to.
     pub outside: Arc<Outside>,
+    /// What plugins used of that is noted there.
+    pub uses: UseLog,
     /// Cancelled when the job is.
     pub cancel: CancellationToken,
     /// On cancel, stay at the present weight instead of going back.

@@ -51,6 +51,7 @@ impl Plugin {
             }),
             cancel: context.cancel.clone(),
             outside: Arc::clone(&context.outside),
+            uses: context.uses.clone(),
             store: None,
         };
         let limits = self.shared_limits(C::HOOK);

@@ -22,6 +22,7 @@ use super::state::CallState;
 use super::wasi::{EmptyWasi, Weather};
 use crate::capability::log::LogSink;
 use crate::capability::store::DocumentStore;
+use crate::capability::uses::UseLog;
 use crate::capability::{Denial, Outside};
 
 /// What surrounds a call.
@@ -35,6 +36,8 @@ pub struct CallContext {
     pub cancel: CancellationToken,
     /// What granted capabilities lead to.
     pub outside: Arc<Outside>,
+    /// What it used of what it was granted goes there.
+    pub uses: UseLog,
     /// The document of a target; absent for all other calls.
     pub store: Option<Arc<dyn DocumentStore>>,
 }
@@ -47,6 +50,7 @@ impl CallContext {
             log: Arc::new(|_| {}),
             cancel: CancellationToken::new(),
             outside: Arc::default(),
+            uses: UseLog::default(),
             store: None,
         }
     }

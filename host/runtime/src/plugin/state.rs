@@ -42,7 +42,7 @@ impl CallState {
     ) -> CallState {
         let outside = Arc::clone(&context.outside);
         let gate = LogGate::new(
-            name,
+            Arc::clone(&name),
             Arc::clone(&context.log),
             outside.secrets.redactor(),
             (limits.log_lines, limits.log_bytes),
@@ -51,7 +51,13 @@ impl CallState {
         table.set_max_capacity(limits.handles);
         CallState {
             meter: Meter::new(&limits),
-            account: Arc::new(Account::new(permit, limits, Arc::new(Mutex::new(gate)))),
+            account: Arc::new(Account::new(
+                permit,
+                limits,
+                Arc::new(Mutex::new(gate)),
+                name,
+                context.uses.clone(),
+            )),
             outside,
             store: context.store.clone(),
             checkout: context.checkout.clone(),

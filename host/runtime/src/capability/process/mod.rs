@@ -110,6 +110,14 @@ async fn run(
         temporary,
     } = prepare(state, &program, &root)?;
     let granted = &state.permit().variables();
+    let account = state.account();
+    account.used(Capability::Run, name);
+    for variable in granted
+        .iter()
+        .filter(|name| std::env::var_os(name).is_some())
+    {
+        account.used(Capability::Env, variable);
+    }
     let temporary = temporary.map(|path| ("TMPDIR".into(), path.into_os_string()));
     let all = kept_variables(granted, &outside)
         .chain(temporary)

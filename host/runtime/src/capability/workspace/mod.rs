@@ -26,8 +26,12 @@ impl wit::Host for CallState {
     ) -> wasmtime::Result<Result<Vec<u8>, Error>> {
         self.enter("workspace.read");
         let limit = limit_bytes.min(self.limits().file_bytes);
+        let asked = path.clone();
         let result = with_checkout(self, move |checkout| checkout.read(&path, limit)).await;
         self.leave();
+        if let (Ok(_), Ok(path)) = (&result, normalize(&asked)) {
+            self.account().used_paths(Capability::Read, [path.as_str()]);
+        }
         Ok(note_denial(self, result))
     }
 
@@ -35,6 +39,10 @@ impl wit::Host for CallState {
         self.enter("workspace.glob");
         let result = with_checkout(self, move |checkout| checkout.glob(&pattern)).await;
         self.leave();
+        if let Ok(entries) = &result {
+            let paths = entries.iter().map(|entry| entry.path.as_str());
+            self.account().used_paths(Capability::Read, paths);
+        }
         Ok(note_denial(self, result))
     }
 
@@ -44,8 +52,13 @@ impl wit::Host for CallState {
         content: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
         self.enter("workspace.write");
+        let asked = path.clone();
         let result = with_checkout(self, move |checkout| checkout.write(&path, &content)).await;
         self.leave();
+        if let (Ok(()), Ok(path)) = (&result, normalize(&asked)) {
+            self.account()
+                .used_paths(Capability::Write, [path.as_str()]);
+        }
         Ok(note_denial(self, result))
     }
 
