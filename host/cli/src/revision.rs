@@ -63,6 +63,20 @@ pub(crate) fn is_ancestor(root: &Path, older: &str, newer: &str) -> Option<bool>
     }
 }
 
+/// What a file held in a commit; `None` where it was not there.
+///
+/// # Errors
+/// If the commit is not here, or git is not.
+pub(crate) fn file_at(root: &Path, commit: &str, file: &Path) -> anyhow::Result<Option<String>> {
+    anyhow::ensure!(
+        commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "`{commit}` is no commit"
+    );
+    git(root, &["cat-file", "-e", &format!("{commit}^{{commit}}")])?;
+    let named = format!("{commit}:./{}", file.display());
+    Ok(git(root, &["show", "--no-textconv", &named]).ok())
+}
+
 fn git(root: &Path, args: &[&str]) -> anyhow::Result<String> {
     let output = Command::new("git")
         .args(args)

@@ -158,6 +158,58 @@ fn what_a_new_version_wants_more_is_told_when_it_is_updated() {
 }
 
 #[test]
+fn a_pull_request_is_told_what_its_plugins_want_that_they_did_not_before() {
+    let shop = Shop::with_strategy("./decider.wasm", "");
+    let checkout = &shop.checkout;
+    checkout.write("prebuilt", "a program");
+    checkout.write(".gitignore", "/state\n/out\n/.baepo\n/event.json\n");
+    let run = [(Capability::Run, "cargo")];
+    write(&shop, "decider.wasm", &wishing("direct", &run));
+    shop.check(&["plugin", "add", "./decider.wasm"], 0, &[]);
+    checkout.git(&["add", "--all"]);
+    checkout.git(&["commit", "--quiet", "--message", "Pin"]);
+    let base = checkout.head();
+    let preview = |base: &str| {
+        checkout.write(
+            "event.json",
+            &format!("{{\"pull_request\": {{\"number\": 7, \"base\": {{\"sha\": \"{base}\"}}}}}}"),
+        );
+        let summary = checkout.path().join("out/summary.md");
+        let _ = std::fs::remove_file(&summary);
+        let output = shop
+            .baepo(&["run"])
+            .env("GITHUB_EVENT_NAME", "pull_request")
+            .env("GITHUB_EVENT_PATH", checkout.path().join("event.json"))
+            .env("GITHUB_STEP_SUMMARY", &summary)
+            .output()
+            .unwrap();
+        check(&output, 0, &[]);
+        std::fs::read_to_string(summary).unwrap()
+    };
+    assert!(!preview(&base).contains("something else"));
+    let more = [
+        run[0],
+        (Capability::Net, "https://evil.dev"),
+        (Capability::Secrets, "TOKEN"),
+    ];
+    write(&shop, "decider.wasm", &wishing("direct", &more));
+    shop.check(&["plugin", "update"], 0, &[]);
+    let told = preview(&base);
+    for line in [
+        "**Plugins want something else than before**",
+        "- `./decider.wasm`",
+        "  - `+ net https://evil.dev: it has to`",
+        "  - `+ secrets TOKEN: it has to`",
+    ] {
+        assert!(told.contains(line), "{line} is not in: {told}");
+    }
+    // What cannot be compared is not passed off as compared.
+    let told = preview(&"ab".repeat(20));
+    assert!(told.contains("was not compared with the base"), "{told}");
+    assert!(told.contains("fetch-depth"), "{told}");
+}
+
+#[test]
 fn inspect_looks_and_runs_nothing() {
     let shop = Shop::with_strategy("builtin:direct", "");
     write(

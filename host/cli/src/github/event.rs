@@ -25,6 +25,9 @@ pub(crate) struct Trigger {
     pub reach: Reach,
     /// The pull request that the event is about.
     pub pull_request: Option<u64>,
+    /// The commit that the change starts from: the base of the pull request, or
+    /// what the branch was before the push.
+    pub base: Option<String>,
     /// The environment that a person chose (`workflow_dispatch`).
     pub environment: Option<String>,
 }
@@ -37,6 +40,7 @@ impl Trigger {
             event,
             reach: Reach::Deploy,
             pull_request: None,
+            base: None,
             environment: None,
         }
     }
@@ -64,6 +68,8 @@ impl Trigger {
             "schedule" => Reach::Resume,
             _ => Reach::Plan,
         };
+        let text = |path: &str| payload.pointer(path).and_then(Value::as_str);
+        let base = text("/pull_request/base/sha").or_else(|| text("/before"));
         let environment = payload
             .pointer("/inputs/environment")
             .and_then(Value::as_str);
@@ -71,6 +77,10 @@ impl Trigger {
             event,
             reach,
             pull_request: number("/pull_request/number").or_else(|| number("/issue/number")),
+            // A branch that is new was all zeros before.
+            base: base
+                .filter(|base| base.bytes().any(|byte| byte != b'0'))
+                .map(str::to_owned),
             environment: environment
                 .filter(|name| !name.is_empty())
                 .map(str::to_owned),
@@ -109,6 +119,16 @@ mod tests {
             (trigger.reach, trigger.pull_request),
             (Reach::Preview, Some(12))
         );
+    }
+
+    #[test]
+    fn the_base_is_what_the_change_starts_from() {
+        let base = |payload| trigger("push", "refs/heads/main", payload).base;
+        let pull_request = json!({ "pull_request": { "base": { "sha": "abc" } } });
+        assert_eq!(base(pull_request).as_deref(), Some("abc"));
+        assert_eq!(base(json!({ "before": "def" })).as_deref(), Some("def"));
+        assert_eq!(base(json!({ "before": "0".repeat(40) })), None);
+        assert_eq!(base(json!({})), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod run;
 pub(crate) mod supply;
 mod text_file;
 mod update;
+pub(crate) mod wish_changes;
 mod wished;
 
 use clap::Subcommand;

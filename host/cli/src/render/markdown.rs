@@ -6,14 +6,14 @@
 //! link issues, break tables or imitate a marker.
 
 use baepo_core::pipeline::{StageOutput, StageResult};
-use baepo_core::report::{Report, RolloutReport, StageReport, Used};
+use baepo_core::report::{ChangedWishes, Report, RolloutReport, StageReport, Used};
 use baepo_core::rollout::{Ending, Outcome};
 use baepo_core::verdict::{Measurement, Verdict};
 
 use super::words::{output_of, plugin_of};
 use super::{grouped, headline, next_step, percent};
 
-/// Most targets of one capability that a row names.
+/// Most targets of one capability, and wishes of one plugin, that are named.
 const MOST_TARGETS: usize = 20;
 
 /// Plain text as Markdown that shows just that text, on one line.
@@ -87,6 +87,9 @@ pub fn comment(report: &Report) -> String {
     parts.push(folded("Stages", &stages(report)));
     if let Some(failures) = failures(report) {
         parts.push(failures);
+    }
+    if !report.wishes.is_empty() {
+        parts.push(wishes(&report.wishes));
     }
     if !report.used.is_empty() {
         parts.push(folded(
@@ -314,6 +317,22 @@ fn stages(report: &Report) -> String {
             escape(plugin_of(&stage.stage)),
             escape(&output_of(stage))
         ));
+    }
+    text
+}
+
+/// What plugins want that they did not want before; not folded, because a
+/// reviewer has to decide on it.
+fn wishes(all: &[ChangedWishes]) -> String {
+    let mut text = String::from("**Plugins want something else than before**\n");
+    for changed in all {
+        text.push_str(&format!("\n- {}\n", code(&shorten(&changed.plugin, 200))));
+        for line in changed.lines.iter().take(MOST_TARGETS) {
+            text.push_str(&format!("  - {}\n", code(&shorten(line, 300))));
+        }
+        if let Some(more @ 1..) = changed.lines.len().checked_sub(MOST_TARGETS) {
+            text.push_str(&format!("  - and {more} more\n"));
+        }
     }
     text
 }

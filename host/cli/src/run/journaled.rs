@@ -81,6 +81,14 @@ impl<'a> Journaled<'a> {
                 };
                 self.show.line(&format!("{word}: {text}"));
             }
+            RunEntry::Wishes { plugin, lines } => {
+                self.show.line(&format!(
+                    "note: plugin {plugin} wants something else than before"
+                ));
+                for line in lines {
+                    self.show.line(&format!("  {line}"));
+                }
+            }
             RunEntry::Ended { .. } => self.show.ended(&self.report),
             RunEntry::Began { .. }
             | RunEntry::StageBegan { .. }

@@ -17,6 +17,7 @@ use baepo_core::pipeline::{
 use baepo_core::release::Revision;
 use baepo_core::report::Report;
 use baepo_core::rollout::{Cause, Outcome};
+use baepo_core::verdict::Level;
 use baepo_runtime::capability::uses::UseLog;
 use baepo_runtime::release::Prepared;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ use journaled::Journaled;
 use crate::agents;
 use crate::config::{Environment, Event};
 use crate::github::event::{Reach, Trigger};
+use crate::plugin::wish_changes::{self, WishChange};
 use crate::plugins::Plugins;
 use crate::show::Show;
 
@@ -110,6 +112,7 @@ impl<'a> Run<'a> {
     /// Only for mistakes of ours; whatever goes wrong in a stage is in the
     /// report.
     pub(crate) async fn run(mut self) -> anyhow::Result<Report> {
+        self.compare_wishes();
         let mut pipeline = self.pipeline();
         loop {
             let (stage, ended) = match pipeline.next_stage() {
@@ -166,6 +169,32 @@ impl<'a> Run<'a> {
             };
             pipeline.apply(&entry);
             self.record.record(entry);
+        }
+    }
+
+    /// What plugins want that they did not want at the base of the change.
+    fn compare_wishes(&mut self) {
+        let Some(base) = &self.options.trigger.base else {
+            return;
+        };
+        let config = std::path::Path::new(self.plugins.config.path());
+        match wish_changes::since(&self.options.root, config, base) {
+            Ok(changes) => {
+                for WishChange { source, lines } in changes {
+                    self.record.record(RunEntry::Wishes {
+                        plugin: source,
+                        lines,
+                    });
+                }
+            }
+            // Who reviews must know that nobody looked.
+            Err(error) if self.options.trigger.reach == Reach::Preview => {
+                self.record.record(RunEntry::Note {
+                    level: Level::Notice,
+                    text: error.to_string(),
+                });
+            }
+            Err(_) => {}
         }
     }
 

@@ -85,6 +85,13 @@ pub enum RunEntry {
         /// entry that covers a file.
         target: String,
     },
+    /// A plugin wants something else than at the base of the change.
+    Wishes {
+        /// Its source as the lockfile has it.
+        plugin: String,
+        /// What is new (`+`), gone (`-`) or to be known (`!`), one line each.
+        lines: Vec<String>,
+    },
     /// Something that people should know and that changes nothing.
     Note {
         /// How much it matters.

@@ -38,11 +38,24 @@ pub struct Report {
     pub stages: Vec<StageReport>,
     /// Its rollouts, in order.
     pub rollouts: Vec<RolloutReport>,
+    /// The plugins that want something else than at the base of the change.
+    #[serde(default)]
+    pub wishes: Vec<ChangedWishes>,
     /// What plugins made use of, in the order of first use.
     #[serde(default)]
     pub used: Vec<Used>,
     /// What else people should know.
     pub notes: Vec<(Level, String)>,
+}
+
+/// What a plugin wants, beside what it wanted at the base of the change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ChangedWishes {
+    /// Its source as the lockfile has it.
+    pub plugin: String,
+    /// What is new (`+`), gone (`-`) or to be known (`!`), one line each.
+    pub lines: Vec<String>,
 }
 
 /// Something granted that a plugin made use of.
@@ -186,6 +199,7 @@ impl Report {
             ended: None,
             stages: Vec::new(),
             rollouts: Vec::new(),
+            wishes: Vec::new(),
             used: Vec::new(),
             notes: Vec::new(),
         };
@@ -250,6 +264,10 @@ impl Report {
                     rollout.served = Some((*stable, *candidate));
                 }
             }
+            RunEntry::Wishes { plugin, lines } => self.wishes.push(ChangedWishes {
+                plugin: plugin.clone(),
+                lines: lines.clone(),
+            }),
             RunEntry::Used {
                 plugin,
                 capability,
