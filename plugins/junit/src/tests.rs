@@ -189,6 +189,13 @@ fn what_is_no_report_is_an_error_that_names_the_file() {
         panic!()
     };
     assert!(why.ends_with("(line 2)"), "{why}");
+    // What the report is quoted with stays one short line.
+    let long = format!("<testsuites></a\n\n{}>", "b".repeat(9_000));
+    let broken = junit(r#"{"reports": ["*.xml"]}"#).finish(vec![report(&long)], None);
+    let Err(HookError::Failed(why)) = broken else {
+        panic!()
+    };
+    assert!(why.lines().count() == 1 && why.len() < 400, "{why}");
 }
 
 #[test]

@@ -17,6 +17,9 @@ use crate::place;
 /// How much of a failure's text to keep, in characters.
 const MOST_TEXT: usize = 4_000;
 
+/// How much of an error is told, in characters.
+const MOST_SENTENCE: usize = 200;
+
 /// More cases than any person reads; a report beyond it is a mistake.
 const MOST_CASES: usize = 200_000;
 
@@ -28,7 +31,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Suite>, String> {
     loop {
         let event = reader.read_event();
         let position = reader.error_position();
-        let here = |what: String| format!("{what} (line {})", line_at(text, position));
+        let here = |what: String| format!("{} (line {})", sentence(&what), line_at(text, position));
         match event.map_err(|error| here(error.to_string()))? {
             Event::Start(tag) => report.open(&tag).map_err(here)?,
             Event::End(tag) => report.close(tag.local_name().as_ref()),
@@ -51,6 +54,21 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Suite>, String> {
         }
     }
     report.finish()
+}
+
+/// What the reader says may quote the report: on one line, and not for pages.
+fn sentence(what: &str) -> String {
+    let mut words = String::new();
+    for word in what.split_whitespace() {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+    }
+    match words.char_indices().nth(MOST_SENTENCE) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
+    }
 }
 
 fn line_at(text: &str, position: u64) -> usize {
@@ -162,7 +180,13 @@ impl Report {
                 .map(|s| (s * 1_000.0 + 0.5) as u64),
             file: attribute(tag, "file")?.filter(|file| place::is_source(file)),
             // pytest counts lines from 0.
-            line: line.map(|line| if is_pytest { line + 1 } else { line }),
+            line: line.map(|line| {
+                if is_pytest {
+                    line.saturating_add(1)
+                } else {
+                    line
+                }
+            }),
         })
     }
 
