@@ -8,6 +8,7 @@
 mod bench;
 mod ci;
 mod fuzz;
+mod mutants;
 mod plugins;
 
 use std::path::Path;
@@ -21,6 +22,8 @@ usage: cargo xtask <chore>
   fuzz [--seconds=N] [target…]
                       run the targets in tests/fuzz, or the named ones,
                       each for 600 seconds
+  mutants [name…]     drop each guardrail of the core once, and see that the
+                      simulator notices
   plugins [--check]   build the first-party plugins into plugins/dist; with
                       --check rebuild them elsewhere and compare";
 
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         ["ci", ..] => ci::run(&arguments[1..]),
         ["bench", ..] => bench::run(&arguments[1..]),
         ["fuzz", ..] => fuzz::run(&arguments[1..]),
+        ["mutants", ..] => mutants::run(&arguments[1..]),
         ["plugins"] => plugins::build().map(|()| ExitCode::SUCCESS),
         ["plugins", "--check"] => plugins::check().map(|_| ExitCode::SUCCESS),
         _ => {

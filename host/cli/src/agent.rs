@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::Context;
 use baepo_runtime::router::Listen;
 use baepo_runtime::target::local::{Agent, AgentOptions, LocalTarget};
+use baepo_runtime::watchdog::Watchdog;
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
 use crate::agents::{Where, control};
 use crate::error::one_line;
@@ -20,7 +22,8 @@ const STOP_DEADLINE: Duration = Duration::from_secs(60);
 /// Supervise the instances of one environment and route requests to them.
 ///
 /// SIGTERM ends the agent and leaves its instances running: the next agent
-/// takes them over. With --stop a running agent ends and its instances too.
+/// takes them over. While no run is alive it does what is due, and brings
+/// traffic back where a rollout was left alone for too long. With --stop a running agent ends and its instances too.
 #[derive(Debug, Args)]
 pub(crate) struct AgentArgs {
     /// The configuration.
@@ -52,10 +55,11 @@ pub(crate) struct AgentArgs {
 /// # Errors
 /// If the configuration is not there or not right.
 pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
-    let (state_dir, listen) = match (&args.state, &args.environment) {
+    let (state_dir, listen, patience) = match (&args.state, &args.environment) {
         (Some(state), _) => (
             state.clone(),
             args.listen.clone().context("say where to --listen")?,
+            None,
         ),
         (None, Some(name)) => {
             let config = match crate::config::load(&crate::root()?, args.config.as_deref()) {
@@ -70,7 +74,8 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
                 crate::config::Listen::Unix(path) => Listen::Unix(path.clone()),
             };
             let state = Where::Home.state_dir(&config.app, name);
-            (state, args.listen.clone().unwrap_or(configured))
+            let patience = Some(environment.target.watchdog);
+            (state, args.listen.clone().unwrap_or(configured), patience)
         }
         (None, None) => anyhow::bail!("say which environment: --environment NAME"),
     };
@@ -80,12 +85,13 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
     }
     std::fs::create_dir_all(&state_dir)
         .with_context(|| format!("cannot make {}", state_dir.display()))?;
-    let own_control = control.clone();
+    let (own_control, watched_control) = (control.clone(), control.clone());
     let options = AgentOptions {
         state_dir,
         listen,
         control,
         limits: Default::default(),
+        has_watchdog: patience.is_some(),
     };
     let agent = match Agent::start(options).await {
         Ok(agent) => agent,
@@ -99,7 +105,17 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
     if args.ephemeral {
         tokio::spawn(end_with_starter(own_control));
     }
-    agent.run(crate::run::cancelled_by_signals()).await;
+    let stop = crate::run::cancelled_by_signals();
+    let ended = CancellationToken::new();
+    let watching = patience.map(|patience| {
+        let watchdog = Watchdog::new(LocalTarget::new(watched_control), patience);
+        tokio::spawn(watchdog.run(ended.clone()))
+    });
+    agent.run(stop).await;
+    ended.cancel();
+    if let Some(watching) = watching {
+        watching.await?;
+    }
     Ok(Exit::Success)
 }
 

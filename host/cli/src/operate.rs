@@ -129,7 +129,7 @@ pub(crate) async fn signal(args: EnvironmentArgs, command: Command) -> anyhow::R
         return Ok(Exit::Usage);
     };
     let revision = rollout.begin.candidate.revision.short().to_owned();
-    let signal = baepo_runtime::driver::signal(&*at.target, command, &who()).await?;
+    let signal = baepo_runtime::driver::signal(&*at.target, command, &who(), "").await?;
     let said = Instant::now();
     while said.elapsed() < HEARING {
         let (_, state) = baepo_runtime::driver::load(&*at.target).await?;
@@ -240,6 +240,7 @@ async fn drive(at: &At, intent: Intent, show: &Show) -> anyhow::Result<Exit> {
         cancel: crate::run::cancelled_by_signals(),
         pause_on_cancel: false,
         leave_at: None,
+        say: None,
     };
     let name = at.environment.name.clone();
     let driven = drive

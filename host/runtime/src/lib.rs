@@ -12,6 +12,7 @@
 //! - [`release`]: from artifacts and config to one digest.
 //! - [`journal`]: the durable record.
 //! - [`driver`]: the only loop; runs a core state machine over all of these.
+//! - [`watchdog`]: acts for an environment while no run is alive.
 
 pub mod capability;
 pub mod driver;
@@ -22,6 +23,7 @@ pub mod release;
 pub mod router;
 pub mod supply;
 pub mod target;
+pub mod watchdog;
 
 /// An error and what caused it, in one line.
 fn chain(error: &dyn std::error::Error) -> String {

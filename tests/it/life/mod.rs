@@ -5,6 +5,7 @@ mod demo;
 mod ephemeral;
 mod kill;
 mod waiting;
+mod watchdog;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

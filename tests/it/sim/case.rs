@@ -77,6 +77,10 @@ pub(crate) enum Start {
     Warm,
     /// The same, and NEW has no instances.
     Cold,
+    /// NEW serves already, and is wanted.
+    Same,
+    /// NEW was rolled back before, and is wanted without a retry.
+    RolledBack,
 }
 
 /// What monitors say.
@@ -116,6 +120,16 @@ pub(crate) enum Event {
     Flaps(Digest),
     Breaks(Digest),
     Unreachable(Millis),
+    /// Changes are made for so long, and their answers are lost.
+    LosesAnswers(Millis),
+    /// Nobody counts, and no monitor answers.
+    NoMetrics(Millis),
+    /// Another run takes over while this one believes that it may act.
+    TakenOver,
+    /// The run goes on on a computer whose clock is so far ahead.
+    Clock {
+        ms: i64,
+    },
 }
 
 /// An event, so long after the k-th decision (from 1).
@@ -201,7 +215,12 @@ impl Case {
         self.events.iter().all(|planned| {
             matches!(
                 planned.event,
-                Event::Says(_) | Event::Cancel { .. } | Event::Leave { .. } | Event::Supersede
+                Event::Says(_)
+                    | Event::Cancel { .. }
+                    | Event::Leave { .. }
+                    | Event::Supersede
+                    | Event::NoMetrics(_)
+                    | Event::TakenOver
             )
         })
     }
@@ -257,7 +276,9 @@ impl Case {
 
     pub(crate) fn intent(&self) -> Intent {
         match self.start {
-            Start::Serving | Start::Nothing => Intent::Deploy(self.begin(NEW)),
+            Start::Serving | Start::Nothing | Start::Same | Start::RolledBack => {
+                Intent::Deploy(self.begin(NEW))
+            }
             Start::Warm | Start::Cold => Intent::Rollback(self.begin(NEW)),
         }
     }
@@ -267,8 +288,11 @@ impl Case {
         if self.start != Start::Nothing {
             env.stable = Some(release(OLD));
         }
-        if let Start::Warm | Start::Cold = self.start {
-            env.served.push(release(NEW));
+        match self.start {
+            Start::Warm | Start::Cold => env.served.push(release(NEW)),
+            Start::Same => env.stable = Some(release(NEW)),
+            Start::RolledBack => env.rolled_back.push(NEW),
+            Start::Serving | Start::Nothing => {}
         }
         env
     }
@@ -277,7 +301,8 @@ impl Case {
         let world = World::new(BasisPoints::saturating(self.grain.into()));
         match self.start {
             Start::Nothing => world,
-            Start::Serving => world.with(OLD, self.n).serving(OLD),
+            Start::Same => world.with(NEW, self.n).serving(NEW),
+            Start::Serving | Start::RolledBack => world.with(OLD, self.n).serving(OLD),
             Start::Warm => world.with(OLD, self.n).with(NEW, self.n).serving(OLD),
             Start::Cold => world.with(OLD, self.n).with(NEW, 0).serving(OLD),
         }

@@ -4,7 +4,7 @@
 use baepo_core::digest::Digest;
 use baepo_core::fleet::Fleet;
 use baepo_core::rollout::{
-    Cause, Command, Directive, Entry, Kind, OnNoEvidence, Operation, Outcome, Record,
+    Cause, Command, Directive, Entry, Kind, OnNoEvidence, Operation, Outcome, Purpose, Record,
 };
 use baepo_core::time::{Millis, Time};
 use baepo_core::verdict::{Phase, Verdict};
@@ -41,6 +41,13 @@ pub(crate) struct Checker {
     /// Stable at the beginning of the way back was whole.
     whole: bool,
     ready: u32,
+    /// Somebody has the right to an end of the way forward.
+    must_turn: bool,
+    grain: u32,
+    /// The share that the strategy asked for, as the target can give it.
+    share_asked: u32,
+    /// The largest share that was judged good.
+    share_judged: u32,
     pub(crate) routes: u32,
 }
 
@@ -90,6 +97,10 @@ impl Checker {
             back_routes: None,
             whole: false,
             ready: 0,
+            must_turn: false,
+            grain: case.grain,
+            share_asked: 0,
+            share_judged: 0,
             routes: 0,
         }
     }
@@ -115,12 +126,19 @@ impl Checker {
                     bake: false,
                     baked: false,
                     decisions: 0,
+                    must_turn: false,
+                    share_asked: 0,
+                    share_judged: 0,
                     ..self.clone()
                 };
                 *self = fresh;
                 self.weight = weights(fleet, self.candidate);
             }
             Entry::Decided { decision } => {
+                self.still_forward()?;
+                if let Directive::Route(weight) = decision.directive {
+                    self.share_asked = weight.value().div_ceil(self.grain) * self.grain;
+                }
                 self.decisions += 1;
                 let nothing = Directive::Scale {
                     stable: 0,
@@ -154,15 +172,21 @@ impl Checker {
                 if *last_look && self.observing && good {
                     self.judged = true;
                     self.baked = self.bake;
+                    self.share_judged = self.share_judged.max(weight);
                 }
             }
-            Entry::Signalled { signal } => {
-                if let Command::Promote | Command::PromoteFull = signal.command {
+            Entry::Signalled { signal } => match signal.command {
+                Command::Promote | Command::PromoteFull => {
                     self.judged = true;
                     self.baked |= self.bake;
                 }
-            }
+                Command::Abort | Command::Superseded | Command::Unwatched | Command::Failing => {
+                    self.must_turn_back()
+                }
+                Command::Pause | Command::Resume => {}
+            },
             Entry::TurnedBack { .. } => {
+                self.must_turn = false;
                 self.back = Some(record.at);
                 self.back_routes = Some(self.routes);
                 let stable = self.stable.map(|stable| fleet.of(stable));
@@ -174,8 +198,14 @@ impl Checker {
                     format!("{used} route calls to give all traffic back to a whole stable")
                 })?;
             }
-            Entry::Asked { operation, .. } => self.asked = Some(operation.clone()),
+            Entry::Asked { operation, purpose } => {
+                if *purpose == Purpose::Forward {
+                    self.still_forward()?;
+                }
+                self.asked = Some(operation.clone());
+            }
             Entry::Finished { .. } => {
+                self.still_forward()?;
                 let rollback = self.kind == Some(Kind::Rollback);
                 ensure(self.baked || rollback, || "finished without a bake".into())?;
                 ensure(weight == 10_000, || format!("finished at {weight}"))?;
@@ -198,6 +228,17 @@ impl Checker {
             | Entry::DueDone { .. } => {}
         }
         Ok(())
+    }
+
+    /// A person, or a newer release, ends the way forward.
+    pub(crate) fn must_turn_back(&mut self) {
+        self.must_turn = self.back.is_none() && self.kind.is_some();
+    }
+
+    fn still_forward(&self) -> Check {
+        ensure(!self.must_turn, || {
+            "it goes on, and was told to go back".into()
+        })
     }
 
     /// A mutant's act is as if it had been recorded, so that what it does is
@@ -282,6 +323,10 @@ impl Checker {
                 )
             },
         )?;
+        let known = self.share_asked.max(self.share_judged);
+        ensure(weight <= was || weight <= known || host, || {
+            format!("exposure {weight} is neither asked for nor judged")
+        })?;
         let ready: u32 = fleet.instances.iter().map(|i| i.ready).sum();
         let (before, floor) = (self.ready, self.floor);
         self.ready = ready;

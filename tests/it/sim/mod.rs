@@ -6,222 +6,25 @@
 
 mod case;
 mod check;
+mod mutant;
 mod plan;
 mod plugin;
 mod run;
 mod scenario;
 mod script;
+mod simulate;
+mod wire;
 mod world;
 
-use baepo_core::rollout::{Decision, View};
-use baepo_core::time::Millis;
+use baepo_core::rollout::View;
 
 use case::Case;
-use plan::{EVERY_START, PEOPLE, SHIPPED, WEATHER, eventful, hostile, plain, seeded, shipped};
-use run::{Crash, Mutant, Run, Stop};
-
-/// What all rollouts came to.
-#[derive(Default)]
-struct Tally {
-    rollouts: u64,
-    transitions: u64,
-    violations: Vec<String>,
-}
-
-impl Tally {
-    fn add(&mut self, other: Tally) {
-        self.rollouts += other.rollouts;
-        self.transitions += other.transitions;
-        self.violations.extend(other.violations);
-    }
-
-    fn finish(mut self, what: &str) {
-        let count = self.violations.len();
-        let (rollouts, transitions) = (self.rollouts, self.transitions);
-        let summary =
-            format!("{what}: {rollouts} rollouts, {transitions} transitions, {count} violations");
-        self.violations.truncate(20);
-        assert!(count == 0, "{summary}\n{}", self.violations.join("\n"));
-        assert!(
-            rollouts > 0,
-            "nothing was simulated: BAEPO_SIM names no case"
-        );
-        tell(&summary);
-    }
-}
-
-#[allow(
-    clippy::print_stdout,
-    reason = "the tally is what one runs the simulator for"
-)]
-fn tell(line: &str) {
-    println!("{line}");
-}
-
-/// Which crashes a case is put through.
-#[derive(Clone, Copy)]
-enum Crashes {
-    None,
-    Each,
-    /// Every so many-th record.
-    Some(usize),
-}
-
-fn simulate(cases: impl IntoIterator<Item = Case>, crashes: Crashes) -> Tally {
-    simulate_with(cases, crashes, &|case: &Case, view: &View| {
-        case.who.decide(view)
-    })
-}
-
-/// Who decides in a case.
-type Decider<'a> = dyn Fn(&Case, &View) -> Result<Decision, String> + 'a;
-
-fn simulate_with(
-    cases: impl IntoIterator<Item = Case>,
-    crashes: Crashes,
-    decider: &Decider<'_>,
-) -> Tally {
-    let only = std::env::var("BAEPO_SIM").ok();
-    let (only, only_crash) = match only.as_deref().map(|o| o.split_once("/crash=")) {
-        Some(Some((case, crash))) => (Some(case.to_owned()), Some(crash.to_owned())),
-        Some(None) => (only, None),
-        None => (None, None),
-    };
-    let mut tally = Tally::default();
-    for case in cases {
-        let name = case.to_string();
-        if only.as_ref().is_some_and(|only| *only != name) {
-            continue;
-        }
-        if tally.violations.len() > 50 {
-            break;
-        }
-        tally.add(simulate_case(
-            &case,
-            &name,
-            crashes,
-            only_crash.as_deref(),
-            decider,
-        ));
-    }
-    tally
-}
-
-fn simulate_case(
-    case: &Case,
-    name: &str,
-    crashes: Crashes,
-    only_crash: Option<&str>,
-    decider: &Decider<'_>,
-) -> Tally {
-    let mut tally = Tally::default();
-    let strategy = |view: &View| decider(case, view);
-    let mut run = Run::new(case, &strategy);
-    run.reread = true;
-    let mut twice = run.clone();
-    tally.rollouts += 2;
-    let outcome = loop {
-        match run.step() {
-            Err(why) => {
-                tally.violations.push(format!("BAEPO_SIM='{name}': {why}"));
-                return tally;
-            }
-            Ok(Stop::Resumed(_)) => {}
-            Ok(Stop::Done(_)) => break run.outcome(),
-            Ok(Stop::Recorded) => {
-                let record = run.journal.len();
-                let every = match crashes {
-                    Crashes::None => continue,
-                    Crashes::Each => 1,
-                    Crashes::Some(every) => every,
-                };
-                if record.is_multiple_of(every) {
-                    crash_here(&run, name, record, only_crash, &mut tally);
-                }
-            }
-        }
-    };
-    tally.transitions += run.transitions;
-    if let Err(why) = twice.finish() {
-        tally
-            .violations
-            .push(format!("BAEPO_SIM='{name}': the second time: {why}"));
-    }
-    let bytes = |run: &Run<'_>| serde_json::to_string(&run.journal).unwrap_or_default();
-    if bytes(&run) != bytes(&twice) {
-        tally.violations.push(format!(
-            "BAEPO_SIM='{name}': two journals of the same inputs differ"
-        ));
-    }
-    if let Some(expected) = case.expected()
-        && outcome != Some(expected)
-    {
-        let why = run
-            .durable
-            .rollout
-            .as_ref()
-            .map_or("", |r| r.reason.as_str());
-        tally.violations.push(format!(
-            "BAEPO_SIM='{name}': {outcome:?} ({why}), not {expected:?}"
-        ));
-    }
-    tally
-}
-
-fn crash_here(run: &Run<'_>, name: &str, record: usize, only: Option<&str>, tally: &mut Tally) {
-    let kinds = [
-        (
-            "a",
-            Crash {
-                record,
-                called: true,
-                gap: Millis(1_000),
-            },
-        ),
-        (
-            "b",
-            Crash {
-                record,
-                called: false,
-                gap: Millis(1_000),
-            },
-        ),
-        (
-            "c",
-            Crash {
-                record,
-                called: false,
-                gap: Millis(900_000),
-            },
-        ),
-    ];
-    for (letter, crash) in kinds {
-        let crash_name = format!("{}{letter}", crash.record);
-        if only.is_some_and(|only| only != crash_name) {
-            continue;
-        }
-        let mut crashed = run.clone();
-        crashed.reread = false;
-        let before = crashed.transitions;
-        let result = (|| {
-            if crash.called && !crashed.do_next_call()? {
-                return Ok(None);
-            }
-            crashed.crash(crash.gap)?;
-            crashed.finish().map(Some)
-        })();
-        match result {
-            Ok(None) => continue,
-            Ok(Some(_)) => {}
-            Err(why) => {
-                let line = format!("BAEPO_SIM='{name}/crash={crash_name}': {why}");
-                tally.violations.push(line);
-            }
-        }
-        tally.rollouts += 1;
-        tally.transitions += crashed.transitions - before;
-    }
-}
+use mutant::Mutant;
+use plan::{
+    EVERY_START, PEOPLE, SHIPPED, WEATHER, WIRE, eventful, hostile, plain, seeded, shipped,
+};
+use run::Run;
+use simulate::{Crashes, Tally, simulate, simulate_with};
 
 #[test]
 fn every_small_rollout_survives_a_crash_at_every_entry() {
@@ -255,6 +58,12 @@ fn the_weather_breaks_no_guardrail() {
         .into_iter()
         .flat_map(|n| eventful(n, &EVERY_START, &WEATHER));
     simulate(cases, Crashes::Some(29)).finish("weather");
+}
+
+#[test]
+fn lost_answers_wrong_clocks_and_a_second_run_break_no_guardrail() {
+    let cases = eventful(3, &EVERY_START, &WIRE);
+    simulate(cases, Crashes::Some(29)).finish("wire");
 }
 
 #[test]

@@ -13,6 +13,8 @@ impl Case {
             return None;
         }
         match (self.start, self.evidence) {
+            // What it must end as is not in a rollout: there is none.
+            (Start::Same | Start::RolledBack, _) => None,
             (Start::Warm | Start::Cold, _) => Some(Outcome::Succeeded),
             (Start::Nothing, Evidence::FailingAt(_)) => Some(Outcome::Failed),
             (Start::Nothing, _) | (_, Evidence::Healthy) => Some(Outcome::Succeeded),
@@ -62,6 +64,9 @@ pub(super) fn plain(n: u32) -> Vec<Case> {
             }));
         }
     }
+    for start in [Start::Same, Start::RolledBack] {
+        cases.push(Case::new(Who::Direct, n).with(|case| case.start = start));
+    }
     cases.push(Case::new(Who::Rolling, n).with(|case| case.unavailable = n.min(1)));
     cases.push(Case::new(Who::Rolling, n).with(|case| case.unavailable = n / 2));
     cases.push(Case::new(Who::Canary, n).with(|case| case.grain = 2_500));
@@ -95,13 +100,27 @@ pub(super) const EVERY_START: [(Who, Start); 7] = [
     (Who::Canary, Start::Cold),
 ];
 
-pub(super) const PEOPLE: [Event; 11] = [
+/// What happens on the way between those who act and those who watch.
+pub(super) const WIRE: [Event; 8] = [
+    Event::LosesAnswers(Millis(1_000)),
+    Event::LosesAnswers(Millis(20_000)),
+    Event::NoMetrics(Millis(4_000)),
+    Event::NoMetrics(Millis(86_400_000)),
+    Event::TakenOver,
+    Event::Clock { ms: -3_600_000 },
+    Event::Clock { ms: 5_000 },
+    Event::Clock { ms: 3_600_000 },
+];
+
+pub(super) const PEOPLE: [Event; 13] = [
     Event::Says(Command::Abort),
     Event::Says(Command::Pause),
     Event::Says(Command::Promote),
     Event::Says(Command::PromoteFull),
     Event::Says(Command::Superseded),
     Event::Says(Command::Resume),
+    Event::Says(Command::Unwatched),
+    Event::Says(Command::Failing),
     Event::Cancel { pause: false },
     Event::Cancel { pause: true },
     Event::Leave { watched: false },
@@ -142,8 +161,9 @@ pub(super) fn seeded(seed: u64) -> Case {
     ][dice.roll(3) as usize];
     case.unavailable = dice.roll(2) as u32;
     for _ in 0..1 + dice.roll(4) {
-        let event = match dice.roll(2) {
-            0 => PEOPLE[dice.roll(11) as usize],
+        let event = match dice.roll(3) {
+            0 => PEOPLE[dice.roll(13) as usize],
+            1 => WIRE[dice.roll(8) as usize],
             _ => WEATHER[dice.roll(10) as usize],
         };
         case = case.event(1 + dice.roll(12) as u32, dice.roll(9_000), event);

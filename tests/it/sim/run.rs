@@ -1,6 +1,6 @@
 //! The loop: the machine, the world, the checkers, on a virtual clock.
 
-use baepo_core::fleet::{Fleet, Route};
+use baepo_core::fleet::Fleet;
 use baepo_core::rollout::{
     Answer, Call, CallError, CallId, Cause, Counted, Done, Entry, Environment, Input, Intent,
     Machine, Observation, Operation, Outcome, Output, Record, Signal, Step,
@@ -9,8 +9,10 @@ use baepo_core::telemetry::Telemetry;
 use baepo_core::time::{Millis, Time};
 use baepo_core::verdict::Judged;
 
-use super::case::{Case, Event, NEW, NEXT, OLD, Planned};
+use super::case::{Case, Event, NEW, NEXT, Planned, Start};
 use super::check::Checker;
+use super::mutant::Mutant;
+use super::wire::Wire;
 use super::world::{Fault, World};
 
 pub(crate) const BEGIN: Time = Time(1_000_000_000);
@@ -22,75 +24,6 @@ const MOST_OUTPUTS: usize = 200_000;
 /// Who decides, as the loop sees it.
 pub(crate) type Strategy<'a> =
     dyn Fn(&baepo_core::rollout::View) -> Result<baepo_core::rollout::Decision, String> + 'a;
-
-/// How a host could go wrong: what it asks for is changed on its way. Each must
-/// be noticed by a checker, or the checkers check nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mutant {
-    /// Every split gives everything to the candidate.
-    AllToCandidate,
-    /// Traffic never goes back.
-    NeverBack,
-    /// One instance more than asked for, and another n.
-    TooMany,
-    /// The candidate's instances stop when they are to grow.
-    StopsWhatServes,
-    /// Stable loses all but one instance with the first scale.
-    TooFew,
-    /// A route is asked for twice on the way back.
-    TwoCallsBack,
-    /// A record is lost.
-    LosesRecord,
-}
-
-impl Mutant {
-    pub(crate) const ALL: [Mutant; 7] = [
-        Mutant::AllToCandidate,
-        Mutant::NeverBack,
-        Mutant::TooMany,
-        Mutant::StopsWhatServes,
-        Mutant::TooFew,
-        Mutant::TwoCallsBack,
-        Mutant::LosesRecord,
-    ];
-
-    fn change(self, operation: Operation, n: u32) -> Operation {
-        match (self, operation) {
-            (Mutant::AllToCandidate, Operation::Route { route }) if route.shares().len() == 2 => {
-                Operation::Route {
-                    route: Route::all(NEW),
-                }
-            }
-            (Mutant::NeverBack, Operation::Route { route }) if route == Route::all(OLD) => {
-                Operation::Route {
-                    route: Route::all(NEW),
-                }
-            }
-            (Mutant::TooMany, Operation::Scale { digest, instances }) => Operation::Scale {
-                digest,
-                instances: instances + n + 1,
-            },
-            (
-                Mutant::StopsWhatServes,
-                Operation::Scale {
-                    digest,
-                    instances: 1..,
-                },
-            ) => {
-                let digest = if digest == NEW { OLD } else { digest };
-                Operation::Scale {
-                    digest,
-                    instances: 0,
-                }
-            }
-            (Mutant::TooFew, Operation::Scale { .. }) => Operation::Scale {
-                digest: OLD,
-                instances: 1,
-            },
-            (_, operation) => operation,
-        }
-    }
-}
 
 /// A crash: right after the record of this number, with the call that would
 /// have followed done or not, and how long nobody is there.
@@ -128,6 +61,7 @@ pub(crate) struct Run<'a> {
     pub(crate) mutant: Option<Mutant>,
     /// Whether somebody watches when the run leaves.
     watched: bool,
+    wire: Wire,
 }
 
 pub(crate) enum Stop {
@@ -163,20 +97,31 @@ impl<'a> Run<'a> {
             reread: false,
             mutant: None,
             watched: false,
+            wire: Wire::default(),
         }
+    }
+
+    /// What the clock of the machine's computer says.
+    fn clock(&self) -> Time {
+        self.wire.clock(self.now)
+    }
+
+    fn start_anew(&mut self) {
+        self.wire.forget();
+        self.machine = Machine::new(self.durable.clone(), self.intent.clone(), self.clock());
     }
 
     /// Start again from what is durable.
     pub(crate) fn crash(&mut self, gap: Millis) -> Result<(), String> {
         self.advance(self.now + gap)?;
-        self.machine = Machine::new(self.durable.clone(), self.intent.clone(), self.now);
+        self.start_anew();
         Ok(())
     }
 
     /// The call that would follow is done, though nobody hears of it.
     pub(crate) fn do_next_call(&mut self) -> Result<bool, String> {
         let mut machine = self.machine.clone();
-        let call = match machine.poll_output(self.now) {
+        let call = match machine.poll_output(self.clock()) {
             Output::Call { call, .. } => call,
             Output::Record(_) | Output::Pending | Output::Wait(_) | Output::Done(_) => {
                 return Ok(false);
@@ -204,7 +149,7 @@ impl<'a> Run<'a> {
         loop {
             self.transitions += 1;
             self.count_at_once()?;
-            let output = self.machine.poll_output(self.now);
+            let output = self.machine.poll_output(self.clock());
             let settled = !matches!(output, Output::Record(_)) && self.fresh;
             if settled && self.durable != *self.machine.environment() {
                 return Err("the state is not the fold of its records".into());
@@ -216,10 +161,11 @@ impl<'a> Run<'a> {
                     return Ok(Stop::Recorded);
                 }
                 Output::Wait(until) => {
-                    if until <= self.now {
+                    let clock = self.clock();
+                    if until <= clock {
                         return Err("a wait for the past".into());
                     }
-                    self.advance(until)?;
+                    self.advance(self.now + until.since(clock))?;
                 }
                 Output::Pending => return Err("pending, and nothing is".into()),
                 Output::Call { id, call } => self.call(id, call)?,
@@ -228,7 +174,7 @@ impl<'a> Run<'a> {
                         self.crash(self.absence(&done)?)?;
                         return Ok(Stop::Resumed(done));
                     }
-                    self.end()?;
+                    self.end(&done)?;
                     return Ok(Stop::Done(done));
                 }
             }
@@ -256,7 +202,7 @@ impl<'a> Run<'a> {
         }
         match (done.cause, done.resume_at) {
             (Cause::MaxWait, None) => Err("it waits and does not say how long".into()),
-            (_, Some(at)) => Ok(at.since(self.now).max(Millis(1))),
+            (_, Some(at)) => Ok(at.since(self.clock()).max(Millis(1))),
             (_, None) => Ok(Millis(1_000)),
         }
     }
@@ -317,12 +263,12 @@ impl<'a> Run<'a> {
             }
         }
         let answer = self.answer(call)?;
-        let again = answer.clone();
-        self.machine
-            .handle_input(self.now, Input::Returned { id, answer });
-        // Acknowledged twice.
-        self.machine
-            .handle_input(self.now, Input::Returned { id, answer: again });
+        // What was answered before comes again, and this comes twice.
+        for (id, answer) in self.wire.deliver(id, answer) {
+            let now = self.clock();
+            self.machine
+                .handle_input(now, Input::Returned { id, answer });
+        }
         Ok(())
     }
 
@@ -331,16 +277,18 @@ impl<'a> Run<'a> {
         if outside && self.now < self.world.unreachable_until {
             return Ok(Err(CallError::Unreachable("no answer".into())));
         }
-        Ok(Ok(match call {
+        let lost = self.wire.is_deaf(self.now);
+        let answer = match call {
             Call::Stage(release) => {
                 self.world.stage(release.digest);
                 Answer::Accepted
             }
             Call::Observe => Answer::Fleet(self.look()),
             Call::Measure { .. } => {
+                let counts = !self.wire.is_blind(self.now);
                 let counted = Counted {
-                    stable: Some(Telemetry::default()),
-                    candidate: Some(Telemetry::default()),
+                    stable: counts.then(Telemetry::default),
+                    candidate: counts.then(Telemetry::default),
                 };
                 Answer::Measured(self.look(), counted)
             }
@@ -351,7 +299,7 @@ impl<'a> Run<'a> {
                     self.checker.expect_act(&operation);
                     let is_route = matches!(operation, Operation::Route { .. });
                     if mutant == Mutant::TwoCallsBack && is_route {
-                        self.checker.act(self.now, &operation, &fleet)?;
+                        self.checker.act(self.clock(), &operation, &fleet)?;
                     }
                 }
                 self.check_act(&operation, &fleet)?;
@@ -378,26 +326,36 @@ impl<'a> Run<'a> {
                         },
                     }
                 };
+                let blind = self.wire.is_blind(self.now);
                 let observations = requests.into_iter().map(|(monitor, request)| {
-                    (monitor, Ok(observation(request.candidate.release.digest)))
+                    let said = match blind {
+                        true => Err("the metrics are down".into()),
+                        false => Ok(observation(request.candidate.release.digest)),
+                    };
+                    (monitor, said)
                 });
                 Answer::Observations(observations.collect())
             }
-        }))
+        };
+        Ok(match lost && matches!(answer, Answer::Accepted) {
+            true => Err(CallError::Unreachable("done, and nobody heard".into())),
+            false => Ok(answer),
+        })
     }
 
     /// Nobody can know better than what was just seen: an act must be right
     /// for the fleet as it is, or as it was at most one poll ago.
     fn check_act(&mut self, operation: &Operation, fleet: &Fleet) -> Result<(), String> {
         let before = self.checker.clone();
-        let result = self.checker.act(self.now, operation, fleet);
+        let now = self.clock();
+        let result = self.checker.act(now, operation, fleet);
         let (at, seen) = &self.seen;
         let poll = self.case.settings().deadlines.poll;
         if result.is_ok() || self.now.since(*at) >= poll {
             return result;
         }
         self.checker = before;
-        self.checker.act(self.now, operation, seen)
+        self.checker.act(now, operation, seen)
     }
 
     fn look(&mut self) -> Fleet {
@@ -430,18 +388,20 @@ impl<'a> Run<'a> {
             Event::Says(command) => {
                 self.signals += 1;
                 let signal = Signal {
+                    reason: String::new(),
                     number: self.signals,
                     by: "ann".into(),
                     command,
                 };
+                let now = self.clock();
                 self.machine
-                    .handle_input(self.now, Input::Signal(signal.clone()));
-                self.machine.handle_input(self.now, Input::Signal(signal));
+                    .handle_input(now, Input::Signal(signal.clone()));
+                self.machine.handle_input(now, Input::Signal(signal));
                 return Ok(true);
             }
             Event::Cancel { pause } => {
                 self.machine.handle_input(
-                    self.now,
+                    self.wire.clock(self.now),
                     Input::Cancel {
                         pause,
                         watched: false,
@@ -452,14 +412,38 @@ impl<'a> Run<'a> {
             Event::Leave { watched } => {
                 self.watched = watched;
                 self.machine
-                    .handle_input(self.now, Input::Leave { watched });
+                    .handle_input(self.wire.clock(self.now), Input::Leave { watched });
                 return Ok(true);
             }
             Event::Supersede => {
                 self.intent = Intent::Deploy(self.case.begin(NEXT));
                 // Nobody else holds the lease: the other run is gone.
-                self.machine = Machine::new(self.durable.clone(), self.intent.clone(), self.now);
+                self.start_anew();
+                if self.durable.active().is_some_and(|r| r.candidate() != NEXT) {
+                    self.checker.must_turn_back();
+                }
                 return Ok(true);
+            }
+            Event::TakenOver => {
+                let stale = self.machine.clone();
+                self.start_anew();
+                super::wire::fenced_off(stale, self.clock())?;
+                return Ok(true);
+            }
+            Event::Clock { ms } => {
+                // Clocks of one computer do not jump for a run; those of two
+                // differ.
+                self.wire.set_clock(ms);
+                self.start_anew();
+                return Ok(true);
+            }
+            Event::LosesAnswers(time) => {
+                self.wire.deaf_until = self.now + time;
+                return Ok(false);
+            }
+            Event::NoMetrics(time) => {
+                self.wire.blind_until = self.now + time;
+                return Ok(false);
             }
             Event::Dies(digest) => Fault::Dies(digest),
             Event::AllDie(digest) => Fault::AllDie(digest),
@@ -472,8 +456,23 @@ impl<'a> Run<'a> {
         Ok(false)
     }
 
-    fn end(&self) -> Result<(), String> {
+    fn end(&self, done: &Done) -> Result<(), String> {
         let fleet = self.world.fleet(self.now);
+        let nothing = match self.case.start {
+            Start::Same => Some((Outcome::Succeeded, Cause::AlreadyServing)),
+            Start::RolledBack => Some((Outcome::Refused, Cause::RolledBackBefore)),
+            Start::Serving | Start::Nothing | Start::Warm | Start::Cold => None,
+        };
+        if let Some(expected) = nothing {
+            let as_expected = (done.outcome, done.cause) == expected && self.journal.is_empty();
+            return match as_expected {
+                true => Ok(()),
+                false => Err(format!(
+                    "{:?}, {:?}, not {expected:?}",
+                    done.outcome, done.cause
+                )),
+            };
+        }
         let Some(rollout) = &self.durable.rollout else {
             return Err("it ended before it began".into());
         };

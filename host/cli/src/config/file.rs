@@ -367,8 +367,24 @@ pub struct LocalFile {
     /// How long an instance has between SIGTERM and SIGKILL (10s).
     #[schemars(example = &"10s")]
     pub stop: Option<DurationText>,
+    /// How long no run may be alive before the agent brings traffic back.
+    pub watchdog: Option<WatchdogFile>,
     /// Reach the machine over SSH. Comes in a later version.
     pub ssh: Option<Map<String, Value>>,
+}
+
+/// How long no run may be alive during a rollout. Meanwhile the agent goes back
+/// at once where the candidate fails by its own count.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct WatchdogFile {
+    /// After the lease of a run that was killed has run out (2m).
+    #[schemars(example = &"2m")]
+    pub after_crash: Option<DurationText>,
+    /// After the time at which a run that left as waiting wants to be resumed
+    /// (1h).
+    #[schemars(example = &"1h")]
+    pub after_wait: Option<DurationText>,
 }
 
 /// How the health of an instance is asked.

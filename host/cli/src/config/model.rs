@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use baepo_core::digest::Digest;
-use baepo_core::rollout::{Limits, OnNoEvidence};
+use baepo_core::rollout::{Limits, OnNoEvidence, Patience};
 use baepo_core::time::Millis;
 use baepo_runtime::plugin::LimitSet;
 use baepo_runtime::supply::Remote;
@@ -101,6 +101,8 @@ pub struct LocalTarget {
     pub drain: Duration,
     /// How long an instance has between SIGTERM and SIGKILL.
     pub stop: Duration,
+    /// How long no run may be alive during a rollout.
+    pub watchdog: Patience,
 }
 
 /// Where a router listens.

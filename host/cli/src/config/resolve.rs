@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use baepo_core::rollout::{Limits, OnNoEvidence};
+use baepo_core::rollout::{Limits, OnNoEvidence, Patience};
 use baepo_core::time::Millis;
 use baepo_core::weight::BasisPoints;
 
@@ -298,16 +298,24 @@ impl Resolver<'_> {
             Health::Full(full) => (full.path, full.interval, full.timeout),
         };
         let second = Millis::from_secs(1);
-        let mut time = |key: &str, text, otherwise| {
-            self.resolve_time(&format!("{at}.{key}"), text, otherwise)
-                .to_duration()
-        };
+        let mut wait =
+            |key: &str, text, otherwise| self.resolve_time(&format!("{at}.{key}"), text, otherwise);
+        let watchdog = local.watchdog.unwrap_or_default();
+        let usual = Patience::default();
         LocalTarget {
+            watchdog: Patience {
+                after_crash: wait(
+                    "watchdog.after-crash",
+                    watchdog.after_crash,
+                    usual.after_crash,
+                ),
+                after_wait: wait("watchdog.after-wait", watchdog.after_wait, usual.after_wait),
+            },
             health_path: path.0,
-            health_interval: time("health.interval", interval, second),
-            health_timeout: time("health.timeout", timeout, second),
-            drain: time("drain", local.drain, Millis::from_secs(30)),
-            stop: time("stop", local.stop, Millis::from_secs(10)),
+            health_interval: wait("health.interval", interval, second).to_duration(),
+            health_timeout: wait("health.timeout", timeout, second).to_duration(),
+            drain: wait("drain", local.drain, Millis::from_secs(30)).to_duration(),
+            stop: wait("stop", local.stop, Millis::from_secs(10)).to_duration(),
             listen: self.resolve_listen(&format!("{at}.listen"), &local.listen.0),
             command: self.resolve_command(&format!("{at}.command"), local.command),
         }
@@ -391,5 +399,6 @@ fn placeholder_target() -> LocalTarget {
         health_timeout: zero,
         drain: zero,
         stop: zero,
+        watchdog: Patience::default(),
     }
 }

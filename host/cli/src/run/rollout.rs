@@ -189,6 +189,7 @@ impl Run<'_> {
             cancel: self.options.cancel.clone(),
             pause_on_cancel: environment.on_cancel == OnCancel::Pause,
             leave_at: self.options.max_wait.map(|wait| self.began + wait),
+            say: None,
         };
         let record = &mut self.record;
         let name = environment.name.as_str();

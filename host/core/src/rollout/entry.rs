@@ -237,6 +237,9 @@ pub struct Signal {
     pub by: String,
     /// What.
     pub command: Command,
+    /// Why, one sentence, where who says it is not enough.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// The words that a person has.
@@ -255,6 +258,11 @@ pub enum Command {
     Abort,
     /// A newer revision wants to be rolled out.
     Superseded,
+    /// Go back, for no run has come back to this rollout: a watchdog's word.
+    Unwatched,
+    /// Go back, for the candidate fails while no run is there: a watchdog's
+    /// word.
+    Failing,
 }
 
 /// Why a rollout ended or turned back, for machines: the `reason-code`.
@@ -297,6 +305,8 @@ pub enum Cause {
     State,
     /// The run may wait no longer, and there is nothing to do but wait.
     MaxWait,
+    /// No run came back to the rollout, and the watchdog went back.
+    Unwatched,
 }
 
 /// How a rollout, or a run, ended.
@@ -363,9 +373,11 @@ display_as_serialized! {
         Superseded => "superseded", Cancelled => "cancelled",
         RolledBackBefore => "rolled-back-before", Fenced => "fenced",
         NothingBefore => "nothing-before", State => "state", MaxWait => "max-wait",
+        Unwatched => "unwatched",
     }
     Command {
         Promote => "promote", PromoteFull => "promote --full", Pause => "pause",
         Resume => "resume", Abort => "abort", Superseded => "superseded",
+        Unwatched => "unwatched", Failing => "failing",
     }
 }

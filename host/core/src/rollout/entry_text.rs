@@ -80,7 +80,12 @@ impl Record {
                 format!("{what} for a person, {patience} at most: {reason}")
             }
             Entry::Unpaused => "going on".into(),
-            Entry::Signalled { signal } => format!("{} says {}", signal.by, signal.command),
+            Entry::Signalled { signal } if signal.reason.is_empty() => {
+                format!("{} says {}", signal.by, signal.command)
+            }
+            Entry::Signalled { signal } => {
+                format!("{} says {}: {}", signal.by, signal.command, signal.reason)
+            }
             Entry::TurnedBack { cause, reason } => format!("turning back, {cause}: {reason}"),
             Entry::WentBack => "no traffic goes to the candidate any more".into(),
             Entry::Finished { keep_warm, .. } => match *keep_warm {

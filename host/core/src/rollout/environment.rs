@@ -149,7 +149,7 @@ impl Environment {
         }
         let blameless = matches!(
             cause,
-            Cause::Superseded | Cause::Cancelled | Cause::Fenced | Cause::State
+            Cause::Superseded | Cause::Cancelled | Cause::Fenced | Cause::State | Cause::Unwatched
         );
         if outcome == Outcome::RolledBack && !blameless {
             self.remember_rolled_back(digest);

@@ -276,6 +276,7 @@ impl Forecast {
         if let Entry::Holding { .. } = moment.record.entry {
             let number = rollout.heard + 1;
             let signal = Signal {
+                reason: String::new(),
                 number,
                 by: "plan".into(),
                 command: Command::Resume,

@@ -31,6 +31,7 @@ mod settings;
 mod signals;
 mod state;
 mod step;
+mod unwatched;
 mod watch;
 mod way_back;
 
@@ -51,3 +52,4 @@ pub use port::{Answer, Call, CallError, CallId, Done, Input, Intent, Output};
 pub use settings::{Begin, Deadlines, Kind, PinnedMonitor, PinnedPlugin, Settings};
 pub use state::Rollout;
 pub use step::{Pending, Step, Window};
+pub use unwatched::{Awaited, Patience, WhileAway};

@@ -228,6 +228,13 @@ impl Rollout {
             Command::Abort => {
                 self.turn_back_next(Cause::Person, format!("aborted by {by}"));
             }
+            Command::Unwatched => {
+                self.turn_back_next(Cause::Unwatched, signal.reason.clone());
+            }
+            Command::Failing => {
+                self.standing.failing = true;
+                self.turn_back_next(Cause::VerdictFailing, signal.reason.clone());
+            }
             Command::Superseded => {
                 self.turn_back_next(Cause::Superseded, format!("superseded by {by}"));
             }

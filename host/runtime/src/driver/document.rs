@@ -103,11 +103,16 @@ pub(super) async fn save(
 }
 
 /// Say something about the rollout of this environment; whoever holds the
-/// lease hears it within a second. Needs no lease.
+/// lease hears it within a second. Needs no lease. `reason` may be empty.
 ///
 /// # Errors
 /// If the target does not answer or the state is not readable.
-pub async fn signal(target: &dyn Target, command: Command, by: &str) -> Result<Signal, StateError> {
+pub async fn signal(
+    target: &dyn Target,
+    command: Command,
+    by: &str,
+    reason: &str,
+) -> Result<Signal, StateError> {
     for _ in 0..TRIES {
         let (version, mut state) = load(target).await?;
         state.signalled += 1;
@@ -115,6 +120,7 @@ pub async fn signal(target: &dyn Target, command: Command, by: &str) -> Result<S
             number: state.signalled,
             by: by.to_owned(),
             command,
+            reason: reason.to_owned(),
         };
         if state.signals.len() == SIGNALS {
             state.signals.remove(0);

@@ -77,7 +77,7 @@ async fn supersede(target: &dyn Target, holder: &str, intent: &Intent) -> Result
         .active()
         .is_some_and(|rollout| rollout.candidate() != begin.candidate.digest);
     if other {
-        super::signal(target, Command::Superseded, holder).await?;
+        super::signal(target, Command::Superseded, holder, "").await?;
     }
     Ok(other)
 }

@@ -5,6 +5,7 @@
 //! announces is made, and every changing call carries the token of the lease.
 
 mod calls;
+mod clock;
 mod document;
 mod lease;
 
@@ -15,7 +16,7 @@ use baepo_core::fleet::Fleet;
 use baepo_core::pipeline::Served;
 use baepo_core::release::Release;
 use baepo_core::rollout::{
-    Answer, AtHand, Call, CallError, Cause, Counted, Done, Entry, Input, Intent, Machine,
+    Answer, AtHand, Call, CallError, Cause, Command, Counted, Done, Entry, Input, Intent, Machine,
     Observation, Outcome, Output, Record,
 };
 use baepo_core::telemetry::Telemetry;
@@ -23,6 +24,8 @@ use baepo_core::time::Time;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use clock::Clock;
+pub use clock::now;
 pub use document::{StateDocument, StateError, load, signal};
 pub use lease::{Holder, LeaseError};
 
@@ -37,14 +40,6 @@ use crate::target::{Lease, Staging, Target, TargetError, Token};
 const SAVE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a cancelled run may take for the first step back.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(8);
-
-/// The time now.
-pub fn now() -> Time {
-    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Time(elapsed.map_or(0, |elapsed| {
-        elapsed.as_millis().try_into().unwrap_or(u64::MAX)
-    }))
-}
 
 /// The plugins of one rollout.
 #[derive(Clone, Default)]
@@ -104,6 +99,9 @@ pub struct Drive<'a> {
     /// When to end as waiting where there is nothing to do but wait; absent
     /// to stay to the end.
     pub leave_at: Option<tokio::time::Instant>,
+    /// What to say to the rollout that is on its way, once the lease is ours,
+    /// and why: a watchdog's word.
+    pub say: Option<(Command, String)>,
 }
 
 /// How a drive ended.
@@ -150,6 +148,9 @@ impl Drive<'_> {
     ) -> Result<Driven, DriveError> {
         let lease = lease::acquire(&*self.target, &self.holder, &intent, watch).await?;
         let holder = Holder::keep(Arc::clone(&self.target), self.holder.clone(), lease.token);
+        if let Some((command, why)) = &self.say {
+            signal(&*self.target, *command, &self.holder, why).await?;
+        }
         let (version, state) = load(&*self.target).await?;
         if let Intent::Deploy(begin) | Intent::Rollback(begin) = &mut intent {
             begin.heard = state.signalled();
@@ -158,7 +159,15 @@ impl Drive<'_> {
             Some(rollout) => rollout.heard,
             None => state.signalled(),
         };
-        let machine = Machine::new(state.environment.clone(), intent, now());
+        let clock = Clock::start();
+        let mut machine = Machine::new(state.environment.clone(), intent, clock.now());
+        // What was said while nobody was there comes before anything is asked.
+        for signal in &state.signals {
+            if signal.number > heard_before {
+                machine.handle_input(clock.now(), Input::Signal(signal.clone()));
+            }
+        }
+        let heard_before = state.signalled();
         let watched = self
             .target
             .describe()
@@ -175,6 +184,7 @@ impl Drive<'_> {
             drive: self,
             token: lease.token,
             machine,
+            clock,
             version,
             state,
             heard,
@@ -230,6 +240,7 @@ struct Run<'a, 'b> {
     drive: &'a Drive<'b>,
     token: Token,
     machine: Machine,
+    clock: Clock,
     version: u64,
     state: StateDocument,
     heard: mpsc::Receiver<Heard>,
@@ -249,7 +260,7 @@ impl Run<'_, '_> {
                 let pause = self.drive.pause_on_cancel;
                 let watched = self.watched;
                 self.machine
-                    .handle_input(now(), Input::Cancel { pause, watched });
+                    .handle_input(self.clock.now(), Input::Cancel { pause, watched });
             }
             if cancelled_at.is_some_and(|at| at.elapsed() > CANCEL_PATIENCE) {
                 return Done {
@@ -262,9 +273,10 @@ impl Run<'_, '_> {
             if self.is_time_to_leave() {
                 self.is_leaving = true;
                 let watched = self.watched;
-                self.machine.handle_input(now(), Input::Leave { watched });
+                self.machine
+                    .handle_input(self.clock.now(), Input::Leave { watched });
             }
-            let output = self.machine.poll_output(now());
+            let output = self.machine.poll_output(self.clock.now());
             if let Output::Record(record) = output {
                 fresh.push(record);
                 continue;
@@ -293,7 +305,7 @@ impl Run<'_, '_> {
                             said.extend(strangers);
                         }
                         self.machine
-                            .handle_input(now(), Input::Returned { id, answer });
+                            .handle_input(self.clock.now(), Input::Returned { id, answer });
                         if let Some(fleet) = self.machine.fleet() {
                             watch(Event::Seen(fleet));
                         }
@@ -338,14 +350,16 @@ impl Run<'_, '_> {
 
     fn take(&mut self, heard: Option<Heard>) {
         match heard {
-            Some(Heard::Signal(signal)) => self.machine.handle_input(now(), Input::Signal(signal)),
-            Some(Heard::Fenced) => self.machine.handle_input(now(), Input::Fenced),
+            Some(Heard::Signal(signal)) => self
+                .machine
+                .handle_input(self.clock.now(), Input::Signal(signal)),
+            Some(Heard::Fenced) => self.machine.handle_input(self.clock.now(), Input::Fenced),
             None => {}
         }
     }
 
     async fn wait(&mut self, until: Time) {
-        let left = until.since(now()).to_duration();
+        let left = until.since(self.clock.now()).to_duration();
         let cancelled = self.drive.cancel.is_cancelled();
         let leave_at = self.drive.leave_at.filter(|_| !self.is_leaving);
         let left = leave_at.map_or(left, |at| {
@@ -381,7 +395,7 @@ impl Run<'_, '_> {
                     let pause = self.drive.pause_on_cancel;
                     let watched = self.watched;
                 self.machine
-                    .handle_input(now(), Input::Cancel { pause, watched });
+                    .handle_input(self.clock.now(), Input::Cancel { pause, watched });
                     return None;
                 }
             }
@@ -411,7 +425,7 @@ impl Run<'_, '_> {
     /// record is to take traffic back, which is right from every state.
     async fn unsaved(&mut self, error: StateError) -> Done {
         if let StateError::Target(TargetError::Fenced) = error {
-            self.machine.handle_input(now(), Input::Fenced);
+            self.machine.handle_input(self.clock.now(), Input::Fenced);
             let reason = "another run has taken over this environment".into();
             return Done {
                 outcome: Outcome::Refused,

@@ -35,6 +35,9 @@ pub struct AgentOptions {
     pub control: PathBuf,
     /// What clients and instances may take of the router.
     pub limits: Limits,
+    /// Whether whoever runs this agent also runs a
+    /// [`Watchdog`](crate::watchdog::Watchdog) for it: runs count on that.
+    pub has_watchdog: bool,
 }
 
 /// Why an agent does not start. What an earlier one started runs on.
@@ -122,6 +125,7 @@ impl Agent {
         let about = control::About {
             listen: place,
             state_dir: keeper.store.dir().to_owned(),
+            has_watchdog: options.has_watchdog,
         };
         let answering = tokio::spawn(control::serve(
             control,

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use super::fleet::{Keeper, blocking};
+use super::fleet::{Keeper, blocking, now};
 use super::protocol::{
     CALL_MAX_BYTES, CALL_PATH, CONTENTS_PATH, Call, METRICS_PATH, Problem, Reply, STATE_MAX_BYTES,
     STATE_PATH, Status, VERSION_HEADER,
@@ -30,6 +30,7 @@ use crate::target::Token;
 pub(super) struct About {
     pub(super) listen: Listen,
     pub(super) state_dir: PathBuf,
+    pub(super) has_watchdog: bool,
 }
 
 /// Answer until `close` is cancelled.
@@ -121,7 +122,7 @@ async fn handle(keeper: &Arc<Keeper>, about: &About, call: Call) -> Result<Reply
         Call::Describe => Ok(Reply::Description(Description {
             name: format!("local agent on {}", about.listen),
             weight_granularity: BasisPoints::saturating(1),
-            has_watchdog: false,
+            has_watchdog: about.has_watchdog,
             has_telemetry: true,
         })),
         Call::Status => Ok(Reply::Status(Box::new(Status {
@@ -129,7 +130,8 @@ async fn handle(keeper: &Arc<Keeper>, about: &About, call: Call) -> Result<Reply
             pid: std::process::id(),
             listen: about.listen.clone(),
             state_dir: about.state_dir.clone(),
-            lease: keeper.lease().await,
+            lease: keeper.lease().await.filter(|lease| lease.expires > now()),
+            kept_lease: keeper.lease().await,
             fleet: keeper.observe().await,
         }))),
         Call::Missing { digests } => Ok(Reply::Missing(keeper.missing(digests))),

@@ -108,6 +108,9 @@ pub struct Status {
     pub state_dir: PathBuf,
     /// The lease in force.
     pub lease: Option<Lease>,
+    /// The newest lease that was not given back, in force or run out.
+    #[serde(default)]
+    pub kept_lease: Option<Lease>,
     /// What it runs.
     pub fleet: Fleet,
 }
