@@ -3,6 +3,7 @@
 mod bad_input;
 mod demo;
 mod ephemeral;
+mod faults;
 mod kill;
 mod waiting;
 mod watchdog;

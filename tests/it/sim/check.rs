@@ -2,12 +2,13 @@
 //! the guardrails' code.
 
 use baepo_core::digest::Digest;
-use baepo_core::fleet::Fleet;
+use baepo_core::fleet::{Fleet, Route};
 use baepo_core::rollout::{
     Cause, Command, Directive, Entry, Kind, OnNoEvidence, Operation, Outcome, Purpose, Record,
 };
 use baepo_core::time::{Millis, Time};
 use baepo_core::verdict::{Phase, Verdict};
+use baepo_core::weight::BasisPoints;
 
 use super::case::Case;
 
@@ -256,7 +257,7 @@ impl Checker {
             Operation::Route { route } => {
                 self.routes += 1;
                 ensure(route.is_valid(), || format!("{route:?} is not valid"))?;
-                for share in route.shares() {
+                for share in self.really(route).shares() {
                     let before = weights(fleet, share.digest);
                     let ready = fleet.of(share.digest).ready;
                     if share.weight.value() > before {
@@ -274,6 +275,18 @@ impl Checker {
             Operation::Discard { digest } => ensure(Some(*digest) != self.stable, || {
                 "stable is to be forgotten".into()
             }),
+        }
+    }
+
+    /// What a target with coarse shares makes of a route.
+    fn really(&self, route: &Route) -> Route {
+        match (self.stable, route.shares().len()) {
+            (Some(stable), 2) => {
+                let weight = route.weight(self.candidate).value();
+                let real = weight.div_ceil(self.grain) * self.grain;
+                Route::split(stable, self.candidate, BasisPoints::saturating(real.into()))
+            }
+            _ => route.clone(),
         }
     }
 

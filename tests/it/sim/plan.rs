@@ -233,5 +233,6 @@ pub(super) fn hostile(seed: u64) -> Case {
         case.unavailable = (seed / 5 % 2) as u32;
         case.surge = (seed / 10 % 4) as u32;
         case.unjudged = [10_000, 100][(seed / 40 % 2) as usize];
+        case.grain = [1, 1, 2_500][(seed / 80 % 3) as usize];
     })
 }

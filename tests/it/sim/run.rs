@@ -2,8 +2,8 @@
 
 use baepo_core::fleet::Fleet;
 use baepo_core::rollout::{
-    Answer, Call, CallError, CallId, Cause, Counted, Done, Entry, Environment, Input, Intent,
-    Machine, Observation, Operation, Outcome, Output, Record, Signal, Step,
+    Answer, Call, CallError, CallId, Cause, Command, Counted, Done, Entry, Environment, Input,
+    Intent, Machine, Observation, Operation, Outcome, Output, Record, Signal, Step,
 };
 use baepo_core::telemetry::Telemetry;
 use baepo_core::time::{Millis, Time};
@@ -32,6 +32,8 @@ pub(crate) struct Crash {
     pub(crate) record: usize,
     pub(crate) called: bool,
     pub(crate) gap: Millis,
+    /// Whether a person has said abort meanwhile.
+    pub(crate) aborted: bool,
 }
 
 #[derive(Clone)]
@@ -383,20 +385,25 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// A person says something, and it is delivered twice.
+    pub(crate) fn hear(&mut self, command: Command) {
+        self.signals += 1;
+        let signal = Signal {
+            reason: String::new(),
+            number: self.signals,
+            by: "ann".into(),
+            command,
+        };
+        let now = self.clock();
+        self.machine
+            .handle_input(now, Input::Signal(signal.clone()));
+        self.machine.handle_input(now, Input::Signal(signal));
+    }
+
     fn happen(&mut self, event: Event) -> Result<bool, String> {
         let fault = match event {
             Event::Says(command) => {
-                self.signals += 1;
-                let signal = Signal {
-                    reason: String::new(),
-                    number: self.signals,
-                    by: "ann".into(),
-                    command,
-                };
-                let now = self.clock();
-                self.machine
-                    .handle_input(now, Input::Signal(signal.clone()));
-                self.machine.handle_input(now, Input::Signal(signal));
+                self.hear(command);
                 return Ok(true);
             }
             Event::Cancel { pause } => {

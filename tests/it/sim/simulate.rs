@@ -1,7 +1,7 @@
 //! Cases through the loop, each twice and crashed on its way, and what came of
 //! them all.
 
-use baepo_core::rollout::{Decision, View};
+use baepo_core::rollout::{Command, Decision, View};
 use baepo_core::time::Millis;
 
 use super::case::Case;
@@ -156,13 +156,14 @@ fn simulate_case(
 }
 
 fn crash_here(run: &Run<'_>, name: &str, record: usize, only: Option<&str>, tally: &mut Tally) {
-    let kinds = [
+    let kinds: [(&str, Crash); 4] = [
         (
             "a",
             Crash {
                 record,
                 called: true,
                 gap: Millis(1_000),
+                aborted: false,
             },
         ),
         (
@@ -171,6 +172,7 @@ fn crash_here(run: &Run<'_>, name: &str, record: usize, only: Option<&str>, tall
                 record,
                 called: false,
                 gap: Millis(1_000),
+                aborted: false,
             },
         ),
         (
@@ -179,6 +181,17 @@ fn crash_here(run: &Run<'_>, name: &str, record: usize, only: Option<&str>, tall
                 record,
                 called: false,
                 gap: Millis(900_000),
+                aborted: false,
+            },
+        ),
+        // Somebody says abort while nobody is there.
+        (
+            "d",
+            Crash {
+                record,
+                called: false,
+                gap: Millis(1_000),
+                aborted: true,
             },
         ),
     ];
@@ -195,6 +208,9 @@ fn crash_here(run: &Run<'_>, name: &str, record: usize, only: Option<&str>, tall
                 return Ok(None);
             }
             crashed.crash(crash.gap)?;
+            if crash.aborted {
+                crashed.hear(Command::Abort);
+            }
             crashed.finish().map(Some)
         })();
         match result {

@@ -15,7 +15,7 @@ use list::{MUTANTS, Mutant};
 
 /// A mutant that makes the simulator run longer than this is noticed: it does
 /// not end.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_secs(150);
 
 /// What came of a core.
 enum Seen {
