@@ -14,6 +14,7 @@ async fn main() {
         listen: listen.parse().expect("an address"),
         control: control.into(),
         limits: Limits::default(),
+        sticky: None,
         has_watchdog: false,
     };
     let agent = Agent::start(options).await.expect("the agent starts");

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use baepo_core::digest::Digest;
 use baepo_core::weight::BasisPoints;
-use baepo_runtime::router::{Backend, Counters, Lane, Limits, Listen, Listener, Router, Table};
+use baepo_runtime::router::{
+    Backend, Counters, Lane, Limits, Listen, Listener, Router, Sticky, Table,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Path of the test service.
@@ -69,7 +71,11 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) fn start(limits: Limits) -> Front {
-        let router = Router::new(limits);
+        Front::start_with(limits, None)
+    }
+
+    pub(crate) fn start_with(limits: Limits, sticky: Option<Sticky>) -> Front {
+        let router = Router::new(limits).with_sticky(sticky);
         let listener =
             Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into())).expect("a free port");
         let address = listener.place().to_string();

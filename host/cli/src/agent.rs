@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use baepo_runtime::router::Listen;
+use baepo_runtime::router::{Listen, Sticky};
 use baepo_runtime::target::local::{Agent, AgentOptions, LocalTarget};
 use baepo_runtime::watchdog::Watchdog;
 use clap::Args;
@@ -38,6 +38,10 @@ pub(crate) struct AgentArgs {
     /// Where to listen, instead of where the configuration says.
     #[arg(long)]
     listen: Option<Listen>,
+    /// The cookie by which users stay on one version, instead of the
+    /// configuration's.
+    #[arg(long, value_name = "COOKIE", value_parser = Sticky::by_cookie)]
+    sticky: Option<Sticky>,
     /// The control socket; in the state folder where absent.
     #[arg(long)]
     control: Option<PathBuf>,
@@ -55,10 +59,11 @@ pub(crate) struct AgentArgs {
 /// # Errors
 /// If the configuration is not there or not right.
 pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
-    let (state_dir, listen, patience) = match (&args.state, &args.environment) {
+    let (state_dir, listen, patience, sticky) = match (&args.state, &args.environment) {
         (Some(state), _) => (
             state.clone(),
             args.listen.clone().context("say where to --listen")?,
+            None,
             None,
         ),
         (None, Some(name)) => {
@@ -75,7 +80,8 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
             };
             let state = Where::Home.state_dir(&config.app, name);
             let patience = Some(environment.target.watchdog);
-            (state, args.listen.clone().unwrap_or(configured), patience)
+            let listen = args.listen.clone().unwrap_or(configured);
+            (state, listen, patience, environment.target.sticky.clone())
         }
         (None, None) => anyhow::bail!("say which environment: --environment NAME"),
     };
@@ -91,6 +97,7 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
         listen,
         control,
         limits: Default::default(),
+        sticky: args.sticky.clone().or(sticky),
         has_watchdog: patience.is_some(),
     };
     let agent = match Agent::start(options).await {

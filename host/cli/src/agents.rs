@@ -84,8 +84,11 @@ impl AgentProcess {
         std::fs::create_dir_all(state)
             .with_context(|| format!("cannot make {}", state.display()))?;
         let exe = std::env::current_exe().context("cannot find the program that is running")?;
+        let sticky = environment.target.sticky.as_ref();
+        let sticky = sticky.map(|sticky| format!("--sticky={}", sticky.cookie()));
         let mut child = tokio::process::Command::new(exe)
             .arg("agent")
+            .args(sticky)
             .arg("--state")
             .arg(state)
             .arg("--listen")

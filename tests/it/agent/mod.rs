@@ -37,6 +37,7 @@ pub(crate) fn options(dir: &Path) -> AgentOptions {
         listen: Listen::Tcp(([127, 0, 0, 1], 0).into()),
         control: dir.join("control"),
         limits: Limits::default(),
+        sticky: None,
         has_watchdog: false,
     }
 }

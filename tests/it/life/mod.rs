@@ -266,11 +266,8 @@ impl Checkout {
 
     /// Look again until it is so.
     pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn(&Checkout) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !is_so(self) {
-            assert!(Instant::now() < deadline, "waited 30 s until {what}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let is_so = within(Duration::from_secs(30), || is_so(self));
+        assert!(is_so, "waited 30 s until {what}");
     }
 }
 
@@ -290,6 +287,18 @@ impl Drop for Checkout {
             let _ = agent.wait();
         }
     }
+}
+
+/// Whether it becomes so within this time.
+pub(crate) fn within(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    while !is_so() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    true
 }
 
 pub(crate) fn free_port() -> u16 {

@@ -2,4 +2,5 @@
 //! answer in front of it.
 
 mod protocol;
+mod sticky;
 mod under_load;

@@ -367,6 +367,10 @@ pub struct LocalFile {
     /// How long an instance has between SIGTERM and SIGKILL (10s).
     #[schemars(example = &"10s")]
     pub stop: Option<DurationText>,
+    /// Keep each user on one version: the name of a cookie for that. Without it
+    /// each request is on its own.
+    #[schemars(example = &"shop-seat")]
+    pub sticky: Option<PlainText>,
     /// How long no run may be alive before the agent brings traffic back.
     pub watchdog: Option<WatchdogFile>,
     /// Reach the machine over SSH. Comes in a later version.

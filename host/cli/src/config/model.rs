@@ -10,6 +10,7 @@ use baepo_core::digest::Digest;
 use baepo_core::rollout::{Limits, OnNoEvidence, Patience};
 use baepo_core::time::Millis;
 use baepo_runtime::plugin::LimitSet;
+use baepo_runtime::router::Sticky;
 use baepo_runtime::supply::Remote;
 use serde::Serialize;
 use serde_json::Value;
@@ -101,6 +102,8 @@ pub struct LocalTarget {
     pub drain: Duration,
     /// How long an instance has between SIGTERM and SIGKILL.
     pub stop: Duration,
+    /// How users stay on one version.
+    pub sticky: Option<Sticky>,
     /// How long no run may be alive during a rollout.
     pub watchdog: Patience,
 }

@@ -7,6 +7,8 @@ use baepo_core::rollout::{Limits, OnNoEvidence, Patience};
 use baepo_core::time::Millis;
 use baepo_core::weight::BasisPoints;
 
+use baepo_runtime::router::Sticky;
+
 use super::command_line;
 use super::file::{
     Command, ConfigFile, EnvValue, EnvironmentFile, Event, Health, LimitsFile, LocalFile,
@@ -298,11 +300,24 @@ impl Resolver<'_> {
             Health::Full(full) => (full.path, full.interval, full.timeout),
         };
         let second = Millis::from_secs(1);
+        let sticky = match local.sticky.map(|name| Sticky::by_cookie(&name.0)) {
+            Some(Err(error)) => {
+                self.find(
+                    &format!("{at}.sticky"),
+                    error.to_string(),
+                    "for example `sticky: shop-seat`",
+                );
+                None
+            }
+            Some(Ok(sticky)) => Some(sticky),
+            None => None,
+        };
         let mut wait =
             |key: &str, text, otherwise| self.resolve_time(&format!("{at}.{key}"), text, otherwise);
         let watchdog = local.watchdog.unwrap_or_default();
         let usual = Patience::default();
         LocalTarget {
+            sticky,
             watchdog: Patience {
                 after_crash: wait(
                     "watchdog.after-crash",
@@ -400,5 +415,6 @@ fn placeholder_target() -> LocalTarget {
         drain: zero,
         stop: zero,
         watchdog: Patience::default(),
+        sticky: None,
     }
 }

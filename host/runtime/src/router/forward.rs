@@ -15,7 +15,8 @@ use super::backend::{Backend, Connection, InFlight};
 use super::body::{Download, Reply, Upload, UploadEnd, UploadState};
 use super::counters::Tally;
 use super::headers::{self, Client};
-use super::table::Current;
+use super::sticky::Sticky;
+use super::table::{Asker, Current};
 use super::{Limits, REFUSAL_HEADER, tunnel};
 
 /// How many instances a request is offered to.
@@ -68,6 +69,28 @@ fn own_answer(status: StatusCode, code: &'static str, text: &str) -> Response<Re
 pub(super) async fn forward(
     current: &Current,
     limits: &Limits,
+    sticky: Option<&Sticky>,
+    client: &Client,
+    request: Request<Incoming>,
+) -> Response<Reply> {
+    let Some(sticky) = sticky else {
+        let asker = Asker::Turn(current.next_turn());
+        return forward_for(asker, current, limits, client, request).await;
+    };
+    let known = sticky.seat(request.headers());
+    let seat = known.unwrap_or_else(|| current.next_seat());
+    let asker = Asker::Seat(seat);
+    let mut response = forward_for(asker, current, limits, client, request).await;
+    if known.is_none() {
+        sticky.tell(seat, response.headers_mut());
+    }
+    response
+}
+
+async fn forward_for(
+    asked_by: Asker,
+    current: &Current,
+    limits: &Limits,
     client: &Client,
     mut request: Request<Incoming>,
 ) -> Response<Reply> {
@@ -87,14 +110,13 @@ pub(super) async fn forward(
     headers::prepare(&mut request, client, upgrade);
     let request = request.map(|body| Upload::new(body, limits.body_idle, limits.max_body_bytes));
 
-    let turn = current.next_turn();
-    let Some(first) = current.choose(turn, None, &[]) else {
+    let Some(first) = current.choose(asked_by, None, &[]) else {
         return Trouble::NoRoute.answer();
     };
     let mut attempt = Attempt {
         current,
         limits,
-        turn,
+        asked_by,
         digest: first.digest,
         tally: Tally::new(first.counters, begun),
         tried: Vec::new(),
@@ -136,7 +158,7 @@ struct Sent {
 struct Attempt<'a> {
     current: &'a Current,
     limits: &'a Limits,
-    turn: u64,
+    asked_by: Asker,
     /// The release chosen first; what goes wrong is counted as its failure.
     digest: Digest,
     tally: Tally,
@@ -192,7 +214,7 @@ impl Attempt<'_> {
             }
             let next = self
                 .current
-                .choose(self.turn, Some(self.digest), &self.tried);
+                .choose(self.asked_by, Some(self.digest), &self.tried);
             instance = next.and_then(|choice| choice.instance);
         }
         let nobody = self.tried.is_empty();

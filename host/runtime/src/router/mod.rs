@@ -15,6 +15,7 @@ mod headers;
 mod listener;
 mod metrics;
 mod split;
+mod sticky;
 mod table;
 mod tunnel;
 
@@ -34,6 +35,7 @@ use tokio_util::task::TaskTracker;
 pub use backend::Backend;
 pub use counters::Counters;
 pub use listener::{Listen, Listener, ParseListenError};
+pub use sticky::{CookieNameError, Sticky};
 pub use table::{Lane, Table};
 
 use headers::Client;
@@ -94,6 +96,7 @@ impl Default for Limits {
 pub struct Router {
     current: Arc<Current>,
     limits: Arc<Limits>,
+    sticky: Option<Arc<Sticky>>,
 }
 
 impl Router {
@@ -102,6 +105,15 @@ impl Router {
         Router {
             current: Arc::default(),
             limits: Arc::new(limits),
+            sticky: None,
+        }
+    }
+
+    /// The same router, with users who stay on one version.
+    pub fn with_sticky(self, sticky: Option<Sticky>) -> Router {
+        Router {
+            sticky: sticky.map(Arc::new),
+            ..self
         }
     }
 
@@ -169,7 +181,14 @@ impl Router {
         let client = &client;
         let router = &self;
         let service = service_fn(move |request| async move {
-            let answer = forward::forward(&router.current, &router.limits, client, request).await;
+            let answer = forward::forward(
+                &router.current,
+                &router.limits,
+                router.sticky.as_deref(),
+                client,
+                request,
+            )
+            .await;
             Ok::<_, Infallible>(answer)
         });
         let connection = builder

@@ -10,6 +10,7 @@ use baepo_core::weight::BasisPoints;
 use super::backend::{Backend, InFlight};
 use super::counters::Counters;
 use super::split::is_candidate;
+use super::sticky::Seat;
 
 /// One release in a table: its share, its counters, its ready instances.
 #[derive(Debug)]
@@ -66,9 +67,13 @@ impl Table {
             .map(|row| &row.lane)
     }
 
-    fn row(&self, turn: u64) -> Option<&Row> {
+    fn row(&self, asker: Asker) -> Option<&Row> {
+        let is_his = |lane: &Lane| match asker {
+            Asker::Turn(turn) => is_candidate(turn, lane.weight),
+            Asker::Seat(seat) => seat.is_candidate(lane.digest, lane.weight),
+        };
         match &self.candidate {
-            Some(row) if is_candidate(turn, row.lane.weight) => Some(row),
+            Some(row) if is_his(&row.lane) => Some(row),
             _ => self.stable.as_ref(),
         }
     }
@@ -87,12 +92,22 @@ impl Row {
     }
 }
 
+/// By what a request is given to a release.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asker {
+    /// Its number.
+    Turn(u64),
+    /// The seat of its user.
+    Seat(Seat),
+}
+
 /// The table in force, and the number of the next request.
 #[derive(Debug, Default)]
 pub(super) struct Current {
     table: ArcSwap<Table>,
     generation: AtomicU64,
     turn: AtomicU64,
+    users: AtomicU64,
 }
 
 /// What a request was given.
@@ -122,7 +137,12 @@ impl Current {
         self.turn.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// An instance for request `turn`, not one of those `tried`. `within` is
+    /// The seat of a user who was not seen before.
+    pub(super) fn next_seat(&self) -> Seat {
+        Seat::of(self.users.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// An instance for the request of `asker`, not one of those `tried`. `within` is
     /// the release that was chosen first, where this is not the first choice.
     /// `None` where nothing is routed.
     ///
@@ -131,7 +151,7 @@ impl Current {
     /// knows that no request is on its way to it.
     pub(super) fn choose(
         &self,
-        turn: u64,
+        asker: Asker,
         within: Option<Digest>,
         tried: &[Arc<Backend>],
     ) -> Option<Choice> {
@@ -144,7 +164,7 @@ impl Current {
                 .as_ref()
                 .filter(same)
                 .or(table.stable.as_ref().filter(same))
-                .or_else(|| table.row(turn))?;
+                .or_else(|| table.row(asker))?;
             let own = row.pick(tried);
             // From candidate to stable, never the other way.
             let other = || table.stable.as_ref().and_then(|stable| stable.pick(tried));
@@ -196,7 +216,7 @@ mod tests {
     fn requests_go_to_the_instance_with_the_fewest_in_flight() {
         let current = current(vec![lane(1, 10_000, 3)]);
         let held: Vec<Choice> = (0..6)
-            .filter_map(|turn| current.choose(turn, None, &[]))
+            .filter_map(|turn| current.choose(Asker::Turn(turn), None, &[]))
             .collect();
         for backend in &current.table().lanes().next().unwrap().backends {
             assert_eq!(backend.in_flight(), 2);
@@ -211,7 +231,7 @@ mod tests {
     fn idle_instances_take_turns() {
         let current = current(vec![lane(1, 10_000, 3)]);
         let names: std::collections::BTreeSet<String> = (0..3)
-            .filter_map(|turn| current.choose(turn, None, &[]))
+            .filter_map(|turn| current.choose(Asker::Turn(turn), None, &[]))
             .filter_map(|choice| name(&choice).map(str::to_owned))
             .collect();
         assert_eq!(names.len(), 3);
@@ -222,13 +242,13 @@ mod tests {
         let down = current(vec![lane(1, 5_000, 1), lane(2, 5_000, 0)]);
         let candidate = Digest::from_bytes([2; 32]);
         for turn in 0..16 {
-            let choice = down.choose(turn, None, &[]).unwrap();
+            let choice = down.choose(Asker::Turn(turn), None, &[]).unwrap();
             assert_eq!(name(&choice), Some("1-0"));
             assert_eq!(choice.is_fallback, choice.digest == candidate);
         }
         let down = current(vec![lane(1, 5_000, 0), lane(2, 5_000, 1)]);
         for turn in 0..16 {
-            let choice = down.choose(turn, None, &[]).unwrap();
+            let choice = down.choose(Asker::Turn(turn), None, &[]).unwrap();
             assert_eq!(choice.instance.is_some(), choice.digest == candidate);
         }
     }
@@ -239,13 +259,15 @@ mod tests {
         let candidate = Digest::from_bytes([2; 32]);
         let mut tried = Vec::new();
         for expected in [false, false, true] {
-            let choice = current.choose(0, Some(candidate), &tried).unwrap();
+            let choice = current
+                .choose(Asker::Turn(0), Some(candidate), &tried)
+                .unwrap();
             assert_eq!((choice.digest, choice.is_fallback), (candidate, expected));
             tried.push(choice.instance.unwrap().backend().clone());
         }
         assert!(
             current
-                .choose(0, Some(candidate), &tried)
+                .choose(Asker::Turn(0), Some(candidate), &tried)
                 .unwrap()
                 .instance
                 .is_none()
@@ -259,15 +281,25 @@ mod tests {
         let backends = &table.lanes().next().unwrap().backends;
         backends[0].eject();
         for turn in 0..4 {
-            let choice = current.choose(turn, None, &[]).unwrap();
+            let choice = current.choose(Asker::Turn(turn), None, &[]).unwrap();
             assert_eq!(name(&choice), Some("1-1"));
         }
         backends[1].eject();
-        assert!(current.choose(9, None, &[]).unwrap().instance.is_some());
+        assert!(
+            current
+                .choose(Asker::Turn(9), None, &[])
+                .unwrap()
+                .instance
+                .is_some()
+        );
     }
 
     #[test]
     fn nothing_is_chosen_where_nothing_is_routed() {
-        assert!(Current::default().choose(0, None, &[]).is_none());
+        assert!(
+            Current::default()
+                .choose(Asker::Turn(0), None, &[])
+                .is_none()
+        );
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use baepo_runtime::load::{Load, LoadOptions};
 
-use super::{Checkout, said};
+use super::{Checkout, said, within};
 use tap::{Moment, Tap};
 
 /// More messages than any of these rollouts needs.
@@ -234,17 +234,15 @@ impl Site {
     }
 
     fn becomes_whole(&self) -> Option<String> {
-        for _ in 0..400 {
+        let mut serves = None;
+        within(Duration::from_secs(30), || {
+            let status = self.checkout.try_status();
             let is_over =
-                |status: &serde_json::Value| status["state"]["rollout"]["step"]["step"] == "over";
-            if self.checkout.try_status().as_ref().is_some_and(is_over)
-                && let Some(commit) = self.checkout.serves_wholly()
-            {
-                return Some(commit);
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        None
+                status.is_some_and(|status| status["state"]["rollout"]["step"]["step"] == "over");
+            serves = is_over.then(|| self.checkout.serves_wholly()).flatten();
+            serves.is_some()
+        });
+        serves
     }
 }
 
@@ -306,13 +304,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Wait without holding the lock, so that it can be killed meanwhile.
 fn wait_for(child: &Mutex<Option<Child>>) {
-    loop {
+    let has_ended = || {
         let ended = lock(child).as_mut().map(|child| child.try_wait().unwrap());
-        if !matches!(ended, Some(None)) {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        !matches!(ended, Some(None))
+    };
+    assert!(
+        within(Duration::from_secs(300), has_ended),
+        "the run does not end"
+    );
 }
 
 /// The processes of a site's instances.

@@ -15,7 +15,7 @@ use super::control;
 use super::fleet::{Keeper, blocking};
 use super::process::{self, Process};
 use super::store::{Store, StoreError};
-use crate::router::{Limits, Listen, Listener, Router};
+use crate::router::{Limits, Listen, Listener, Router, Sticky};
 
 /// How long instances that were taken over may take to say that they are well
 /// before the door opens without them.
@@ -35,6 +35,8 @@ pub struct AgentOptions {
     pub control: PathBuf,
     /// What clients and instances may take of the router.
     pub limits: Limits,
+    /// How users stay on one version; absent where each request is on its own.
+    pub sticky: Option<Sticky>,
     /// Whether whoever runs this agent also runs a
     /// [`Watchdog`](crate::watchdog::Watchdog) for it: runs count on that.
     pub has_watchdog: bool,
@@ -85,7 +87,10 @@ impl Agent {
     /// cannot be bound.
     pub async fn start(options: AgentOptions) -> Result<Agent, AgentError> {
         let store = Store::open(&options.state_dir)?;
-        let keeper = Arc::new(Keeper::new(store, Router::new(options.limits.clone()))?);
+        let keeper = Arc::new(Keeper::new(
+            store,
+            Router::new(options.limits.clone()).with_sticky(options.sticky.clone()),
+        )?);
         let place = options.listen.clone();
         let listener = bind_clean(&place).map_err(|source| AgentError::Listen { place, source })?;
         let path = options.control.clone();
