@@ -17,6 +17,7 @@ mod exit;
 mod github;
 mod history;
 pub mod init;
+mod lock;
 mod operate;
 pub mod output;
 mod outside;
@@ -73,6 +74,10 @@ enum Command {
     Retry(run::RunArgs),
     /// Go back to a release that served before
     Rollback(operate::RollbackArgs),
+    /// Let nothing new be rolled out to an environment
+    Lock(lock::LockArgs),
+    /// Let it be rolled out to again
+    Unlock(operate::EnvironmentArgs),
     /// What happened in earlier runs
     History(history::HistoryArgs),
     /// Supervise the instances of one environment and route requests to them
@@ -155,6 +160,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pause(args) => operate::signal(args, rollout::Command::Pause).await?,
         Command::Resume(args) => operate::signal(args, rollout::Command::Resume).await?,
         Command::Rollback(args) => operate::rollback(args).await?,
+        Command::Lock(args) => lock::lock(args).await?,
+        Command::Unlock(args) => lock::unlock(args).await?,
         Command::History(args) => history::history(&args)?,
         Command::Agent(args) => agent::agent(args).await?,
         Command::Plugin(args) => plugin::run(args).await?,

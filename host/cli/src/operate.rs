@@ -68,13 +68,20 @@ pub(crate) struct StatusArgs {
     pub output: Output,
 }
 
-struct At {
+/// An environment whose agent answers.
+pub(crate) struct At {
     config: Config,
-    environment: Environment,
-    target: Arc<dyn Target>,
+    /// The environment.
+    pub(crate) environment: Environment,
+    /// Its agent.
+    pub(crate) target: Arc<dyn Target>,
 }
 
-async fn reach(args: &EnvironmentArgs) -> anyhow::Result<At> {
+/// Find the environment and its agent.
+///
+/// # Errors
+/// If the configuration is not right, several are meant, or nobody answers.
+pub(crate) async fn reach(args: &EnvironmentArgs) -> anyhow::Result<At> {
     let config = crate::config::load(&crate::root()?, args.config.as_deref())?;
     let environment = match (&args.environment, config.environments.as_slice()) {
         (Some(name), _) => config
@@ -101,7 +108,8 @@ async fn reach(args: &EnvironmentArgs) -> anyhow::Result<At> {
     })
 }
 
-fn who() -> String {
+/// Whoever gives this command, for people.
+pub(crate) fn who() -> String {
     let variable = |name| {
         std::env::var(name)
             .ok()
@@ -307,16 +315,12 @@ pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
                     "format": "baepo-status-1",
                     "environment": environment.name,
                     "state": state.environment,
+                    "lock": state.lock,
                     "fleet": fleet,
                 })
                 .to_string(),
             ),
-            Ok((state, fleet)) => crate::print(&describe(
-                &environment.name,
-                &state.environment,
-                &fleet,
-                paint,
-            )),
+            Ok((state, fleet)) => crate::print(&describe(&environment.name, &state, &fleet, paint)),
             Err(reason) if args.output.is_json() => {
                 exit = Exit::Failed;
                 crate::print(
@@ -343,10 +347,11 @@ pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
 
 fn describe(
     name: &str,
-    state: &baepo_core::rollout::Environment,
+    document: &baepo_runtime::driver::StateDocument,
     fleet: &baepo_core::fleet::Fleet,
     paint: Paint,
 ) -> String {
+    let state = &document.environment;
     let mut lines = Vec::new();
     match &state.stable {
         Some(stable) => lines.push(format!(
@@ -361,6 +366,12 @@ fn describe(
             paint.dim("-"),
             paint.bold(name)
         )),
+    }
+    if let Some(lock) = &document.lock {
+        let lock = paint.busy(&lock.to_string());
+        lines.push(format!(
+            "  {lock}\n  next: baepo unlock --environment {name}"
+        ));
     }
     if let Some(rollout) = &state.rollout {
         let revision = rollout.begin.candidate.revision.short();

@@ -5,6 +5,7 @@ mod demo;
 mod ephemeral;
 mod faults;
 mod kill;
+mod lock;
 mod waiting;
 mod watchdog;
 

@@ -1,8 +1,8 @@
 //! The sentences that all renderers share.
 
-use baepo_core::pipeline::{Served, Stage, StageOutput, StageResult};
+use baepo_core::pipeline::{RunCause, Served, Stage, StageOutput, StageResult};
 use baepo_core::report::{Report, RolloutReport, StageReport};
-use baepo_core::rollout::Outcome;
+use baepo_core::rollout::{Cause, Outcome};
 use baepo_core::verdict::Verdict;
 
 /// `20,377`.
@@ -159,12 +159,20 @@ pub fn next_step(report: &Report) -> String {
             ),
             None => "Nothing to do: the next run goes on with it.".into(),
         },
+        Some(Outcome::Refused) if is_locked(report) => {
+            "Nothing was changed. `baepo unlock` lets it be rolled out, where that is all right.".into()
+        }
         Some(Outcome::Refused) => "Nothing was changed.".into(),
         Some(Outcome::Cancelled) if report.rollouts.is_empty() => "Nothing was changed.".into(),
         Some(Outcome::Cancelled) => "The next run brings it back wholly, if it is not back yet.".into(),
         None if holding => "It waits for you: `baepo promote`, `baepo resume` or `baepo abort`.".into(),
         None => "Nothing to do; it goes on by itself.".into(),
     }
+}
+
+fn is_locked(report: &Report) -> bool {
+    let cause = report.ended.as_ref().map(|end| end.cause);
+    cause == Some(RunCause::Rollout(Cause::Locked))
 }
 
 /// Why a stage failed, in a few words.

@@ -262,6 +262,12 @@ fn not_driven(error: &DriveError) -> Done {
             ),
             resume_at: None,
         },
+        DriveError::Locked(lock) => Done {
+            outcome: Outcome::Refused,
+            cause: Cause::Locked,
+            reason: lock.to_string(),
+            resume_at: None,
+        },
         DriveError::Lease(_) | DriveError::State(_) => target_failed(one_line(error)),
     }
 }

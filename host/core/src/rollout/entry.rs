@@ -307,6 +307,8 @@ pub enum Cause {
     MaxWait,
     /// No run came back to the rollout, and the watchdog went back.
     Unwatched,
+    /// A person has locked the environment.
+    Locked,
 }
 
 /// How a rollout, or a run, ended.
@@ -373,7 +375,7 @@ display_as_serialized! {
         Superseded => "superseded", Cancelled => "cancelled",
         RolledBackBefore => "rolled-back-before", Fenced => "fenced",
         NothingBefore => "nothing-before", State => "state", MaxWait => "max-wait",
-        Unwatched => "unwatched",
+        Unwatched => "unwatched", Locked => "locked",
     }
     Command {
         Promote => "promote", PromoteFull => "promote --full", Pause => "pause",

@@ -1,6 +1,9 @@
 //! The state document of an environment, as it is kept by the target.
 
-use baepo_core::rollout::{Command, Environment, Signal};
+use std::fmt;
+
+use baepo_core::rollout::{Command, Environment, Intent, Signal};
+use baepo_core::time::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::target::{Target, TargetError, Token};
@@ -22,6 +25,36 @@ pub struct StateDocument {
     /// Newest last; numbers grow.
     pub signals: Vec<Signal>,
     signalled: u64,
+    /// A person wants nothing new to be rolled out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<EnvironmentLock>,
+}
+
+/// A person wants nothing new to be rolled out to an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EnvironmentLock {
+    /// Who.
+    pub by: String,
+    /// Why, for people; may be empty.
+    pub reason: String,
+    /// Since when.
+    pub since: Time,
+}
+
+impl fmt::Display for EnvironmentLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "locked by {} since {} UTC",
+            self.by,
+            self.since.rfc3339()
+        )?;
+        match self.reason.as_str() {
+            "" => Ok(()),
+            reason => write!(f, ": {reason}"),
+        }
+    }
 }
 
 impl Default for StateDocument {
@@ -31,6 +64,7 @@ impl Default for StateDocument {
             environment: Environment::default(),
             signals: Vec::new(),
             signalled: 0,
+            lock: None,
         }
     }
 }
@@ -95,11 +129,56 @@ pub(super) async fn save(
                 version = newer;
                 state.signals = theirs.signals;
                 state.signalled = theirs.signalled;
+                state.lock = theirs.lock;
             }
             Err(error) => return Err(error.into()),
         }
     }
     Err(StateError::Contended)
+}
+
+/// Lock an environment, or unlock it with `None`. What is on its way is not
+/// held up; nothing new begins until it is unlocked. Returns the lock that was
+/// there before. One that is there is not replaced by another.
+///
+/// # Errors
+/// If the target does not answer or the state is not readable.
+pub async fn set_lock(
+    target: &dyn Target,
+    lock: Option<EnvironmentLock>,
+) -> Result<Option<EnvironmentLock>, StateError> {
+    for _ in 0..TRIES {
+        let (version, mut state) = load(target).await?;
+        let before = state.lock.clone();
+        if before.is_some() == lock.is_some() {
+            return Ok(before);
+        }
+        state.lock = lock.clone();
+        let bytes = serde_json::to_vec(&state).map_err(StateError::Encode)?;
+        match target.save_state(None, version, &bytes).await {
+            Ok(_) => return Ok(before),
+            Err(TargetError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StateError::Contended)
+}
+
+/// The lock that forbids this, if one does: nothing new begins in a locked
+/// environment, what is on its way is brought on, and a person may go back.
+pub(super) async fn lock_against(
+    target: &dyn Target,
+    intent: &Intent,
+) -> Result<Option<EnvironmentLock>, StateError> {
+    let Intent::Deploy(begin) = intent else {
+        return Ok(None);
+    };
+    let (_, state) = load(target).await?;
+    let is_on_its_way = state
+        .environment
+        .active()
+        .is_some_and(|rollout| rollout.candidate() == begin.candidate.digest);
+    Ok(state.lock.filter(|_| !is_on_its_way))
 }
 
 /// Say something about the rollout of this environment; whoever holds the

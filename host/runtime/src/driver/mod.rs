@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use clock::Clock;
 pub use clock::now;
-pub use document::{StateDocument, StateError, load, signal};
+pub use document::{EnvironmentLock, StateDocument, StateError, load, set_lock, signal};
 pub use lease::{Holder, LeaseError};
 
 use crate::capability::Outside;
@@ -124,6 +124,9 @@ pub enum DriveError {
     /// The state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A person has locked the environment.
+    #[error("{0}")]
+    Locked(EnvironmentLock),
 }
 
 /// What monitors said, by name.
@@ -146,6 +149,9 @@ impl Drive<'_> {
         mut intent: Intent,
         watch: &mut (dyn FnMut(Event<'_>) + Send),
     ) -> Result<Driven, DriveError> {
+        if let Some(lock) = document::lock_against(&*self.target, &intent).await? {
+            return Err(DriveError::Locked(lock));
+        }
         let lease = lease::acquire(&*self.target, &self.holder, &intent, watch).await?;
         let holder = Holder::keep(Arc::clone(&self.target), self.holder.clone(), lease.token);
         if let Some((command, why)) = &self.say {

@@ -1,0 +1,48 @@
+//! A person locks an environment, and nothing new is rolled out to it.
+
+use super::{Checkout, said};
+
+const QUICK: &str = "    strategy:\n      plugin: builtin:direct\n      with: { bake: 1s, max-observe: 2s }\n    on-no-evidence: continue-on-health\n";
+
+#[test]
+fn a_locked_environment_takes_nothing_new_until_it_is_unlocked() {
+    let mut checkout = Checkout::new();
+    checkout.commit("v1", &checkout.config("hello", QUICK));
+    checkout.start_agent();
+    let check = |args: &[&str], code: i32, words: &[&str]| {
+        let output = checkout.run(args);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        for word in words {
+            assert!(text.contains(word), "`{word}` is not in: {text}");
+        }
+        text
+    };
+    check(&["run"], 0, &[]);
+    let first = checkout.head();
+    checkout.commit("v2", &checkout.config("other", QUICK));
+    check(&["run"], 0, &[]);
+    let second = checkout.head();
+    check(
+        &["lock", "--reason", "the database moves"],
+        0,
+        &["production: locked by", "the database moves"],
+    );
+    check(&["lock"], 8, &["the database moves", "that one was kept"]);
+    check(
+        &["status"],
+        0,
+        &["locked by", "baepo unlock --environment production"],
+    );
+    checkout.commit("v1", &checkout.config("third", QUICK));
+    let report = check(&["run", "--output", "json"], 8, &["the database moves"]);
+    assert!(report.contains("\"cause\":\"locked\""), "{report}");
+    assert_eq!(checkout.serves_wholly(), Some(second));
+    // A person may still go back.
+    check(&["rollback"], 0, &["succeeded"]);
+    assert_eq!(checkout.serves_wholly(), Some(first));
+    check(&["unlock"], 0, &["unlocked; it was locked by"]);
+    check(&["unlock"], 0, &["was not locked"]);
+    check(&["run"], 0, &[]);
+    assert_eq!(checkout.serves_wholly(), Some(checkout.head()));
+}
