@@ -4,6 +4,7 @@ mod bad_input;
 mod demo;
 mod ephemeral;
 mod kill;
+mod simulate;
 mod waiting;
 
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 use baepo_core::rollout::forecast::Scenario;
 use baepo_core::rollout::{Cause, OnNoEvidence, Outcome};
 use baepo_core::time::Millis;
+use baepo_core::weight::BasisPoints;
 
 use super::{Setting, Simulation};
 
@@ -47,6 +48,9 @@ pub(super) fn assess(setting: &Setting, simulation: &Simulation) -> Assessment {
         }
         (_, Outcome::Succeeded) => Assessment::Bad(unnoticed(setting, *scenario)),
         (_, Outcome::RolledBack) if is_held => Assessment::Notable(held(setting)),
+        (_, Outcome::RolledBack) if simulation.toll.largest_exposure == BasisPoints::FULL => {
+            Assessment::Notable("it is taken back, but had all of the traffic before".into())
+        }
         (_, Outcome::RolledBack) => {
             Assessment::Good("nothing to do; it is found and taken back".into())
         }

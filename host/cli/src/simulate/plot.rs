@@ -58,7 +58,9 @@ pub(super) fn lines(simulation: &Simulation, paint: Paint) -> Vec<String> {
         .collect();
     lines.push(format!("{:>width$} └{axis}", "", width = MARGIN - 2));
     let verdicts: String = columns.iter().map(|column| sign(column.verdict)).collect();
-    lines.push(indented(&verdicts));
+    if !verdicts.trim().is_empty() {
+        lines.push(indented(&verdicts));
+    }
     if let Some(at) = columns.iter().position(|column| column.turns_back) {
         lines.push(indented(&format!("{}▲", " ".repeat(at))));
     }
@@ -92,10 +94,23 @@ fn columns(simulation: &Simulation, scale: &TimeScale) -> Vec<Column> {
         let column = &mut columns[column_of(at)];
         column.verdict = column.verdict.max(Some(verdict));
     }
+    fill(&mut columns);
     if let Some(at) = simulation.toll.turned_back {
         columns[column_of(at)].turns_back = true;
     }
     columns
+}
+
+/// Between two looks the earlier one holds.
+fn fill(columns: &mut [Column]) {
+    let Some(last) = columns.iter().rposition(|column| column.verdict.is_some()) else {
+        return;
+    };
+    let mut before = None;
+    for column in &mut columns[..last] {
+        column.verdict = column.verdict.or(before);
+        before = column.verdict;
+    }
 }
 
 /// What a share fills of one line, counted from the bottom. A share that is

@@ -147,6 +147,11 @@ fn numbers(simulation: &Simulation) -> Vec<String> {
         );
         line("decision to go back", after(toll.time_to_abort()));
         line("all traffic back", after(toll.time_to_back()));
+    } else if let Some(turned) = toll.turned_back {
+        line(
+            "decision to go back",
+            format!("{turned} after the rollout began"),
+        );
     }
     line(
         "failed because of it",
@@ -166,9 +171,10 @@ fn numbers(simulation: &Simulation) -> Vec<String> {
             ),
         );
     }
-    line(
-        "took",
-        format!("{}, {} decisions", toll.took, toll.decisions),
-    );
+    let decisions = match toll.decisions {
+        1 => "1 decision".into(),
+        many => format!("{many} decisions"),
+    };
+    line("took", format!("{}, with {decisions}", toll.took));
     lines
 }

@@ -17,13 +17,13 @@ use crate::render::{grouped, verdict_word};
 /// Width of the picture; it has no unit, for the picture scales.
 const WIDTH: f64 = 860.0;
 /// Height of one panel.
-const PANEL: f64 = 270.0;
+const PANEL: f64 = 276.0;
 /// Height of the legend under all panels.
 const LEGEND: f64 = 44.0;
 /// The plot inside of a panel: left, right, top, bottom.
-const AREA: (f64, f64, f64, f64) = (72.0, 836.0, 62.0, 196.0);
+const AREA: (f64, f64, f64, f64) = (72.0, 836.0, 72.0, 202.0);
 /// The strip of verdicts under it: top and height.
-const STRIP: (f64, f64) = (202.0, 12.0);
+const STRIP: (f64, f64) = (208.0, 12.0);
 
 const STYLE: &str = "\
 svg{--paper:#ffffff;--ink:#1f2328;--soft:#59636e;--line:#d1d9e0;--share:#0969da;--good:#1a7f37;--doubt:#9a6700;--bad:#cf222e}\
@@ -168,17 +168,18 @@ impl<'a> Panel<'a> {
         let middle = (top + bottom) / 2.0;
         let _ = writeln!(
             out,
-            "<text class=\"soft\" transform=\"translate(18 {middle}) rotate(-90)\" text-anchor=\"middle\">share of traffic</text>\
+            "<text class=\"soft\" transform=\"translate(16 {middle}) rotate(-90)\" text-anchor=\"middle\">share of traffic</text>\
              <text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">time since the rollout began</text>",
             (left + right) / 2.0,
             STRIP.0 + 48.0
         );
         for tick in self.scale.ticks(0.09) {
             let x = self.x(tick);
+            let anchor = if x > right - 20.0 { "end" } else { "middle" };
             let _ = writeln!(
                 out,
                 "<line class=\"axis\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{bottom}\" y2=\"{}\"/>\
-                 <text class=\"soft\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{tick}</text>",
+                 <text class=\"soft\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{tick}</text>",
                 bottom + 4.0,
                 STRIP.0 + 28.0
             );
@@ -238,6 +239,13 @@ impl<'a> Panel<'a> {
             }
         }
         let (y, height) = STRIP;
+        if !bars.is_empty() {
+            let (x, y) = (AREA.0 - 8.0, y + 10.0);
+            let _ = writeln!(
+                out,
+                "<text class=\"soft\" x=\"{x}\" y=\"{y}\" text-anchor=\"end\">verdicts</text>"
+            );
+        }
         for (from, to, verdict) in bars {
             let (x, right) = (self.x(from), self.x(to));
             let wide = (right - x).max(3.0);
@@ -279,8 +287,8 @@ impl<'a> Panel<'a> {
                 out,
                 "<line class=\"back\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{}\" y2=\"{bottom}\"/>\
                  <text x=\"{at:.1}\" y=\"{}\" text-anchor=\"{anchor}\">turns back, {turned}</text>",
-                top - 8.0,
-                top - 1.0
+                top - 16.0,
+                top - 7.0
             );
         }
     }
@@ -304,7 +312,7 @@ fn legend(out: &mut String, y: f64) {
         left + 24.0,
         line + 4.0
     );
-    let mut x = left + 160.0;
+    let mut x = left + 176.0;
     for (verdict, text) in [
         (Verdict::Healthy, "✓ healthy"),
         (Verdict::Inconclusive, "? nobody knows"),

@@ -17,15 +17,12 @@ pub(super) fn text(setting: &Setting, simulations: &[Simulation], paint: Paint) 
         .map(|simulation| (simulation, assess(setting, simulation)))
         .collect();
     let mut lines = vec![answer(setting, &assessed, paint)];
-    let unwanted = assessed.iter().filter(|(_, assessed)| assessed.is_bad());
-    let mut is_fine = true;
-    for (simulation, assessed) in unwanted {
-        is_fine = false;
-        let name = simulation.scenario.name();
-        lines.push(format!("  next: {name}: {}", assessed.advice()));
-    }
-    if is_fine {
+    let unwanted = advices(&assessed, Assessment::is_bad);
+    if unwanted.is_empty() {
         lines.push("  next: nothing to do".into());
+    }
+    for (names, advice) in unwanted {
+        lines.push(format!("  next: {names}: {advice}"));
     }
     lines.push(String::new());
     let head = [
@@ -48,15 +45,30 @@ pub(super) fn text(setting: &Setting, simulations: &[Simulation], paint: Paint) 
         lines.push(row(simulation, assessed, paint));
     }
     lines.push(String::new());
-    for (simulation, assessed) in &assessed {
-        if let Assessment::Notable(advice) = assessed {
-            lines.push(format!("{}: {advice}.", simulation.scenario.name()));
-        }
+    for (names, advice) in advices(&assessed, |a| matches!(a, Assessment::Notable(_))) {
+        lines.push(format!("{names}: {advice}."));
     }
     lines.extend(not_asked(setting));
     lines.push(footer(setting, simulations));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// What is to be said of some of them, each thing once with all that it is
+/// about.
+fn advices<'a>(
+    assessed: &'a [(&Simulation, Assessment)],
+    is_wanted: impl Fn(&Assessment) -> bool,
+) -> Vec<(String, &'a str)> {
+    let mut advices: Vec<(String, &str)> = Vec::new();
+    for (simulation, assessed) in assessed.iter().filter(|(_, a)| is_wanted(a)) {
+        let (name, advice) = (simulation.scenario.name(), assessed.advice());
+        match advices.iter_mut().find(|(_, known)| *known == advice) {
+            Some((names, _)) => names.push_str(&format!(", {name}")),
+            None => advices.push((name.into(), advice)),
+        }
+    }
+    advices
 }
 
 fn answer(setting: &Setting, assessed: &[(&Simulation, Assessment)], paint: Paint) -> String {

@@ -174,19 +174,112 @@ fn check_story(scenario: Scenario, expected: Expect) {
 
 #[test]
 fn the_story_of_a_bad_release_says_what_it_cost_and_how_soon_it_was_noticed() {
-    check_story(Scenario::Errors, expect![[""]]);
+    check_story(
+        Scenario::Errors,
+        expect![[r#"
+            ✓ production · errors: rolled back 21s after the first bad request, having had 5 % of the traffic: 6 of 300 failed <&>
+              next: nothing to do; it is found and taken back
+
+              script · 4 instances · the candidate fails 2 % of its requests, stable 0.1 %
+
+              at         share   candidate   stable   what happened
+              0s           0 %       0 → 4        4   new instances start
+              4s           5 %           4        4   is watched for 30s to 1m
+              34s          5 %           4        4   turns back: 6 of 300 failed <&>
+              34s          0 %           4        4   no traffic goes to the candidate
+              35s          0 %           0        4   rolled back
+
+               5 % │       ████████████████████████████████████████████████████████
+                   │       ████████████████████████████████████████████████████████
+                   │       ████████████████████████████████████████████████████████
+                   │       ████████████████████████████████████████████████████████
+                   │       ████████████████████████████████████████████████████████
+               0 % │       ████████████████████████████████████████████████████████
+                   └────────────────────────────────────────────────────────────────
+                           ??????????????????+++++++++++++++++++++++++++++++++++++!
+                                                                                  ▲
+                    0s               10s               20s                       35s
+                    + healthy   ? nobody knows   ! failing   ▲ turns back
+
+              outcome                    rolled back, verdict-failing
+              largest exposure           5 % of the traffic
+              first bad request          12s after the rollout began
+              decision to go back        21s after the first bad request
+              all traffic back           21s after the first bad request
+              failed because of it       6 of 7,000 requests (300 were the candidate's)
+              took                       35s, with 3 decisions
+
+            Nothing outside was touched. The model: 200 requests a second, seed 1, 4s until an instance is ready.
+        "#]],
+    );
 }
 
 #[test]
 fn the_story_of_a_wait_of_two_days_cuts_it_short() {
-    check_story(Scenario::MetricsDown, expect![[""]]);
+    check_story(
+        Scenario::MetricsDown,
+        expect![[r#"
+            ● production · metrics-down: rolled back after 48h 1m, having had 5 % of the traffic: two holds in a row expired and nobody said go on
+              next: a person is waited for, 48h in all; `on-no-evidence: abort` goes back by itself, `hold-timeout` waits for less
+
+              script · 4 instances · the candidate is fine, and the target measures nothing
+
+              at         share   candidate   stable   what happened
+              0s           0 %       0 → 4        4   new instances start
+              4s           5 %           4        4   is watched for 30s to 1m
+              1m 4s        5 %           4        4   no clear verdict after 1m: 0 of 0 failed <&>
+              1m 4s        5 %           4        4   waits for a person, at most 24h
+              24h 1m       5 %           4        4   nobody came for 24h
+              24h 1m       5 %           4        4   waits for a person, at most 24h
+              48h 1m       5 %           4        4   nobody came for 24h
+              48h 1m       5 %           4        4   turns back: two holds in a row expired and nobody said go on
+              48h 1m       0 %           4        4   no traffic goes to the candidate
+              48h 1m       0 %           0        4   rolled back
+
+               5 % │   █████████████████████████████████████████████████████████████
+                   │   █████████████████████████████████████████████████████████████
+                   │   █████████████████████████████████████████████████████████████
+                   │   █████████████████████████████████████████████████████████████
+                   │   █████████████████████████████████████████████████████████████
+               0 % │   █████████████████████████████████████████████████████████████
+                   └────────────────────────────────────────────────────────≈≈≈≈≈≈≈≈
+                       ?????????????????????????????????????????????????????????????
+                                                                                   ▲
+                    0s              20s              40s              1m      48h 1m
+                    ? nobody knows   ▲ turns back   ≈ a long wait, cut short
+
+              outcome                    rolled back, hold-expired
+              largest exposure           5 % of the traffic
+              decision to go back        48h 1m after the rollout began
+              failed because of it       0 of 34,573,000 requests (1,728,600 were the candidate's)
+              took                       48h 1m, with 5 decisions
+
+            Nothing outside was touched. The model: 200 requests a second, seed 1, 4s until an instance is ready.
+        "#]],
+    );
 }
 
 #[test]
 fn the_table_answers_first_then_says_what_to_do() {
     let all: Vec<Simulation> = Scenario::ALL.map(simulation).into();
     let text = table::text(&setting(&["traffic"]), &all, PLAIN);
-    expect![[""]].assert_eq(&text);
+    expect![[r#"
+        ✗ production · script: 3 of 4 bad releases are taken back; not noticed: slow
+          next: slow: `traffic` shows latency and does not judge it; a monitor plugin of your own can
+
+          scenario      outcome      largest  time to      failed because      took
+                                    exposure    abort       of it, of all
+          healthy       succeeded      100 %        -         0 of 13,000     1m 4s
+          slow          succeeded      100 %        -         0 of 13,000     1m 4s
+          errors        rolled back      5 %      21s          6 of 7,000       35s
+          crash-loop    rolled back      0 %       0s          0 of 1,000        5s
+          flapping      rolled back      5 %      48h     0 of 34,573,000    48h 1m
+          no-traffic    rolled back      5 %        -              0 of 0    48h 1m
+          metrics-down  rolled back      5 %        -     0 of 34,573,000    48h 1m
+
+        flapping, no-traffic, metrics-down: a person is waited for, 48h in all; `on-no-evidence: abort` goes back by itself, `hold-timeout` waits for less.
+        Nothing outside was touched. See one of them: baepo simulate --environment production --scenario errors
+    "#]].assert_eq(&text);
 }
 
 #[test]
@@ -207,7 +300,7 @@ fn a_monitor_that_reaches_outside_is_named_once() {
 #[test]
 fn the_document_for_programs_names_its_form_and_has_every_number() {
     let line = json::line(&setting(&["traffic"]), &simulation(Scenario::CrashLoop));
-    expect![[""]].assert_eq(&line);
+    expect![[r#"{"format":"baepo-simulation-1","environment":"production","strategy":"script","instances":4,"scenario":"crash-loop","seed":1,"requests-per-second":200,"outcome":"rolled-back","reason-code":"unhealthy","reason":"its instances crashed 4 times: exit code 1 before the first health check","largest-exposure-basis-points":0,"first-trouble-ms":4000,"time-to-abort-ms":0,"time-to-back-ms":0,"requests":1000,"candidate-requests":0,"failed-because-of-candidate":0,"answered-by-stable-instead":0,"took-ms":5000,"decisions":1,"monitors-not-asked":[],"timeline":[{"at-ms":0,"weight-basis-points":0,"candidate":"0 → 4","stable":"4","what":"new instances start"},{"at-ms":4000,"weight-basis-points":0,"candidate":"4","stable":"4","what":"turns back: its instances crashed 4 times: exit code 1 before the first health check"},{"at-ms":4000,"weight-basis-points":0,"candidate":"4","stable":"4","what":"no traffic goes to the candidate"},{"at-ms":5000,"weight-basis-points":0,"candidate":"0","stable":"4","what":"rolled back"}],"shares":[{"at-ms":0,"weight-basis-points":0}],"verdicts":[]}"#]].assert_eq(&line);
 }
 
 #[test]

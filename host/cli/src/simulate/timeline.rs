@@ -44,6 +44,7 @@ pub(super) fn timeline(moments: &[Moment]) -> Timeline {
         weather: 0,
         unclear: Millis::ZERO,
         reason: "",
+        held_for: "",
         is_repair: false,
         weight: BasisPoints::ZERO,
     };
@@ -60,6 +61,8 @@ struct Writer<'a> {
     unclear: Millis,
     /// What the newest judgement says.
     reason: &'a str,
+    /// What a person was last waited for.
+    held_for: &'a str,
     /// Whether the newest change of the route is a repair.
     is_repair: bool,
     weight: BasisPoints,
@@ -73,7 +76,9 @@ impl<'a> Writer<'a> {
             Entry::Ended { ended } => self.take_ended(moment, ended),
             Entry::Holding { reason, until, .. } => {
                 let patience = until.since(moment.record.at);
-                let why = match self.is_after_unclear() {
+                let is_said = self.is_after_unclear() || self.held_for == reason;
+                self.held_for = reason;
+                let why = match is_said {
                     true => String::new(),
                     false => format!(": {reason}"),
                 };

@@ -115,7 +115,8 @@ impl Forecast {
     ///
     /// A hold is answered at once by a person's resume, so that the timeline
     /// shows what comes after it. Over a verdict that is not healthy nobody
-    /// comes: nobody can know, and what happens then is what is asked for.
+    /// comes, nor to a hold that follows one that expired: what happens when
+    /// nobody knows is what is asked for.
     pub fn proceed(&mut self) -> Ask {
         loop {
             match self.machine.poll_output(self.now) {
@@ -184,10 +185,12 @@ impl Forecast {
         let Some(rollout) = self.machine.environment().rollout.as_ref() else {
             return;
         };
-        let is_resumed = rollout
+        let is_clear = rollout
             .judgement
             .as_ref()
             .is_none_or(|judgement| judgement.verdict == Verdict::Healthy);
+        // Whoever did not come the first time does not come the second time.
+        let is_resumed = is_clear && rollout.expiries == 0;
         let moment = Moment {
             at: record.at.since(self.began),
             weight: fleet.route.weight(rollout.candidate()),

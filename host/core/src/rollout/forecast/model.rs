@@ -11,8 +11,11 @@ use crate::rollout::entry::Operation;
 use crate::telemetry::Telemetry;
 use crate::time::{Millis, Time};
 
-/// How long an instance that flaps is ready, and how long it is not.
-const FLAP: (Millis, Millis) = (Millis(10_000), Millis(3_000));
+/// How long an instance that flaps is ready, and how long it is not. Not whole
+/// seconds: who looks each second is always a little late.
+const FLAP: (Millis, Millis) = (Millis(9_300), Millis(3_700));
+/// How finely it is told who answers where instances come and go.
+const GRAIN: Millis = Millis(100);
 
 /// How long things take in a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +33,8 @@ pub enum Life {
     Steady,
     /// They crash just when they should become ready, and are started again.
     CrashLoop,
-    /// The oldest is ready for 10 s, not ready for 3 s, and so on; it does not
-    /// crash.
+    /// The oldest is ready for 9.3 s, not ready for 3.7 s, and so on; it does
+    /// not crash.
     Flapping,
 }
 
@@ -253,32 +256,43 @@ impl Model {
             .unwrap_or(Conduct::USUAL)
     }
 
-    /// Let time pass. Whoever answers at its beginning answers all of the
-    /// requests of a stretch; the machine looks each second, so that an
-    /// instance that goes in between is missed by less than that.
+    /// Let time pass. Whoever answers at the beginning of a stretch answers all
+    /// of its requests, so stretches are short where instances flap.
     fn advance(&mut self, now: Time) {
-        let before = self.requests.until();
-        let seats: Vec<Seat> = self
-            .route
-            .shares()
-            .iter()
-            .map(|share| {
-                let conduct = self.conduct(share.digest);
-                let release = self.releases.get(&share.digest);
-                Seat {
-                    digest: share.digest,
-                    weight: share.weight,
-                    is_ready: release.is_some_and(|release| release.ready(conduct, before) > 0),
-                    conduct,
-                }
-            })
-            .collect();
+        let shares = self.route.shares().iter();
+        let is_even = shares
+            .map(|share| self.conduct(share.digest).life)
+            .all(|life| life != Life::Flapping);
+        while !is_even && self.requests.until() + GRAIN < now {
+            let until = self.requests.until() + GRAIN;
+            let seats = self.seats();
+            self.requests.arrive(until, &seats);
+        }
+        let seats = self.seats();
         self.requests.arrive(now, &seats);
         let start = self.pace.start;
         for (digest, release) in &mut self.releases {
             let conduct = self.conducts.get(digest).copied();
             release.live(conduct.unwrap_or(Conduct::USUAL), start, now);
         }
+    }
+
+    /// Who answers from now on, stable first.
+    fn seats(&self) -> Vec<Seat> {
+        let now = self.requests.until();
+        let shares = self.route.shares().iter();
+        shares
+            .map(|share| {
+                let conduct = self.conduct(share.digest);
+                let release = self.releases.get(&share.digest);
+                Seat {
+                    digest: share.digest,
+                    weight: share.weight,
+                    is_ready: release.is_some_and(|release| release.ready(conduct, now) > 0),
+                    conduct,
+                }
+            })
+            .collect()
     }
 }
 
@@ -323,11 +337,11 @@ mod tests {
     #[test]
     fn one_flapping_instance_comes_and_goes_without_a_restart() {
         let (mut model, digest) = started(Life::Flapping, 2);
-        let seen: Vec<u32> = [4_000, 13_999, 14_000, 16_999, 17_000, 27_000]
+        let seen: Vec<u32> = [4_000, 13_299, 13_300, 16_999, 17_000, 26_300]
             .map(|at| model.observe(Time(at)).of(digest).ready)
             .into();
         assert_eq!(seen, [2, 2, 1, 1, 2, 1]);
         assert_eq!(model.observe(Time(30_000)).of(digest).restarts, 0);
-        assert_eq!(model.first_down(digest), Some(Time(14_000)));
+        assert_eq!(model.first_down(digest), Some(Time(13_300)));
     }
 }

@@ -58,7 +58,9 @@ impl Scenario {
             Scenario::CrashLoop => "the candidate's instances crash again and again",
             Scenario::NoTraffic => "nobody asks for anything",
             Scenario::MetricsDown => "the candidate is fine, and the target measures nothing",
-            Scenario::Flapping => "one instance of the candidate is ready for 10s, not for 3s",
+            Scenario::Flapping => {
+                "one instance of the candidate is ready for 9s, not for 4s, and so on"
+            }
         }
     }
 

@@ -130,7 +130,7 @@ fn check(scenario: Scenario, expected: Expect) {
     let toll = forecast.toll();
     let shown = |time: Option<Millis>| time.map_or("-".into(), |time| alloc::format!("{time}"));
     let text = alloc::format!(
-        "{}, {}: {}\nexposure {}, trouble {}, abort {}, back {}\n{} of {} failed, {} rescued, {} decisions in {}\n",
+        "{}, {} ({})\nexposure {}, trouble {}, abort {}, back {}\n{} of {} failed, {} rescued, decisions: {}, in {}\n",
         done.outcome,
         done.cause,
         done.reason,
@@ -149,12 +149,26 @@ fn check(scenario: Scenario, expected: Expect) {
 
 #[test]
 fn a_good_candidate_comes_to_serve_and_costs_nothing() {
-    check(Scenario::Healthy, expect![[""]]);
+    check(
+        Scenario::Healthy,
+        expect![[r#"
+            succeeded, promoted ()
+            exposure 100 %, trouble -, abort -, back -
+            0 of 19000 failed, 0 rescued, decisions: 8, in 1m 34s
+        "#]],
+    );
 }
 
 #[test]
 fn a_candidate_that_fails_requests_is_taken_back_at_its_first_step() {
-    check(Scenario::Errors, expect![[""]]);
+    check(
+        Scenario::Errors,
+        expect![[r#"
+            rolled-back, verdict-failing (as counted)
+            exposure 5 %, trouble 12s, abort 3.2s, back 3.2s
+            2 of 3400 failed, 0 rescued, decisions: 3, in 17s
+        "#]],
+    );
 }
 
 #[test]
@@ -170,13 +184,34 @@ fn a_crash_loop_never_gets_traffic() {
             .iter()
             .all(|m| m.weight == BasisPoints::ZERO)
     );
-    check(Scenario::CrashLoop, expect![[""]]);
+    check(
+        Scenario::CrashLoop,
+        expect![[r#"
+            rolled-back, unhealthy (its instances crashed 4 times: exit code 1 before the first health check)
+            exposure 0 %, trouble 4s, abort 0s, back 0s
+            0 of 1000 failed, 0 rescued, decisions: 1, in 5s
+        "#]],
+    );
 }
 
 #[test]
 fn without_evidence_nobody_comes_and_it_goes_back_after_two_holds() {
-    check(Scenario::NoTraffic, expect![[""]]);
-    check(Scenario::MetricsDown, expect![[""]]);
+    check(
+        Scenario::NoTraffic,
+        expect![[r#"
+            rolled-back, hold-expired (two holds in a row expired and nobody said go on)
+            exposure 5 %, trouble -, abort -, back -
+            0 of 0 failed, 0 rescued, decisions: 5, in 2h 1m
+        "#]],
+    );
+    check(
+        Scenario::MetricsDown,
+        expect![[r#"
+            rolled-back, hold-expired (two holds in a row expired and nobody said go on)
+            exposure 5 %, trouble -, abort -, back -
+            0 of 1453000 failed, 0 rescued, decisions: 5, in 2h 1m
+        "#]],
+    );
 }
 
 #[test]
