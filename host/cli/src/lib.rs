@@ -58,6 +58,11 @@ enum Command {
     /// Show what a rollout would do, and change nothing
     Plan(plan::PlanArgs),
     /// Try this configuration against releases that are bad, and against nobody watching
+    ///
+    /// The state machine, the guardrails, the strategy and the monitors are the real ones. The
+    /// fleet, the requests and the clock are a model: nothing outside is touched, and the same seed
+    /// gives the same result. A person who is asked over a healthy verdict goes on at once; over any
+    /// other verdict nobody comes.
     Simulate(simulate::SimulateArgs),
     /// Watch the whole life cycle on a small service, from nothing
     Demo(demo::DemoArgs),

@@ -46,11 +46,6 @@ const LEAST_PROGRESS: Millis = Millis(60_000);
 
 /// Try this configuration against releases that are bad, and against nobody
 /// watching.
-///
-/// The state machine, the guardrails, the strategy and the monitors are the real
-/// ones. The fleet, the requests and the clock are a model: nothing outside is
-/// touched, and the same seed gives the same result. A person who is asked over a
-/// healthy verdict goes on at once; over any other verdict nobody comes.
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
     /// What happens; may be repeated. One alone is shown in detail [default: all]
