@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod faults;
 mod fuzz;
 mod mutants;
 mod plugins;
@@ -19,6 +20,7 @@ usage: cargo xtask <chore>
 
   ci [step…]          run all checks, or the named ones; --list names them
   bench [name…]       run the benchmarks in tests/bench, or the named ones
+  faults [cell]       kill runs, agents and instances at each message of a rollout
   fuzz [--seconds=N] [target…]
                       run the targets in tests/fuzz, or the named ones,
                       each for 600 seconds
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
     let done = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci", ..] => ci::run(&arguments[1..]),
         ["bench", ..] => bench::run(&arguments[1..]),
+        ["faults"] => faults::run("all"),
+        ["faults", cell] => faults::run(cell),
         ["fuzz", ..] => fuzz::run(&arguments[1..]),
         ["mutants", ..] => mutants::run(&arguments[1..]),
         ["plugins"] => plugins::build().map(|()| ExitCode::SUCCESS),

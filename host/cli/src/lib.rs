@@ -24,6 +24,7 @@ mod outside;
 mod plan;
 pub mod plugin;
 mod plugins;
+mod rehearsal;
 pub mod release;
 pub mod render;
 mod revision;
@@ -31,6 +32,7 @@ mod run;
 mod sandbox;
 mod seal;
 mod show;
+mod simulate;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -56,6 +58,13 @@ enum Command {
     Run(run::RunArgs),
     /// Show what a rollout would do, and change nothing
     Plan(plan::PlanArgs),
+    /// Try this configuration against releases that are bad, and against nobody watching
+    ///
+    /// The state machine, the guardrails, the strategy and the monitors are the real ones. The
+    /// fleet, the requests and the clock are a model: nothing outside is touched, and the same seed
+    /// gives the same result. A person who is asked over a healthy verdict goes on at once; over any
+    /// other verdict nobody comes.
+    Simulate(simulate::SimulateArgs),
     /// Watch the whole life cycle on a small service, from nothing
     Demo(demo::DemoArgs),
     /// Write a configuration and a workflow for this checkout
@@ -144,6 +153,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             .await?
         }
         Command::Plan(args) => plan::plan(args).await?,
+        Command::Simulate(args) => simulate::simulate(args).await?,
         Command::Demo(args) => demo::demo(args).await?,
         Command::Init(args) => return init::run(&args, &root()?, out),
         Command::Doctor(args) => return doctor::run(&args, &root()?, out),

@@ -6,6 +6,7 @@ mod ephemeral;
 mod faults;
 mod kill;
 mod lock;
+mod simulate;
 mod waiting;
 mod watchdog;
 

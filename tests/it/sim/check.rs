@@ -170,6 +170,11 @@ impl Checker {
                     && judgement.health == Verdict::Healthy
                     && judgement.verdict == Verdict::Inconclusive;
                 let good = judgement.verdict == Verdict::Healthy || waived;
+                let is_strategy = self.kind == Some(Kind::Strategy);
+                let has_share = weight == self.share_asked || !is_strategy;
+                ensure(!good || !*last_look || has_share, || {
+                    format!("judged good at {weight}, not at {}", self.share_asked)
+                })?;
                 if *last_look && self.observing && good {
                     self.judged = true;
                     self.baked = self.bake;

@@ -8,17 +8,12 @@ mod table;
 
 use std::path::PathBuf;
 
-use baepo_core::digest::Digest;
 use baepo_core::fleet::Fleet;
-use baepo_core::hook::HookError;
 use baepo_core::release::{Release, Revision};
-use baepo_core::rollout::forecast::{Ask, Evidence, Forecast, Model, Moment, Pace};
-use baepo_core::rollout::{
-    Begin, Deadlines, Directive, Done, Entry, Environment as State, Outcome, Settings,
-};
+use baepo_core::rollout::forecast::{Evidence, Forecast, Model, Moment};
+use baepo_core::rollout::{Deadlines, Directive, Done, Entry, Outcome};
 use baepo_core::time::{Millis, Time};
 use baepo_core::weight::BasisPoints;
-use baepo_runtime::plugin::{CallContext, CallError};
 use baepo_runtime::target::Target;
 use clap::Args;
 
@@ -27,12 +22,7 @@ use crate::config::{Config, Environment, Finding};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::plugins::{EnvironmentPlugins, Plugins};
-
-/// How long an instance takes to become ready, and to drain, in a model.
-const PACE: Pace = Pace {
-    start: Millis(4_000),
-    drain: Millis(1_000),
-};
+use crate::rehearsal::{self, Cast, PACE};
 
 /// Show what a rollout would do, and change nothing.
 #[derive(Debug, Args)]
@@ -170,7 +160,7 @@ pub(crate) async fn forecast(
     revision: &Revision,
     serves: Option<&Release>,
 ) -> Result<Plan, NoPlan> {
-    let healthy = simulate(
+    let healthy = rehearse(
         config,
         environment,
         plugins,
@@ -196,7 +186,7 @@ pub(crate) async fn forecast(
         .filter(|w| *w > BasisPoints::ZERO)
         .unwrap_or(BasisPoints::FULL);
     let failing = Evidence::FailingAt(worst);
-    let (bad, _) = simulate(config, environment, plugins, revision, serves, failing).await?;
+    let (bad, _) = rehearse(config, environment, plugins, revision, serves, failing).await?;
     let at = |wanted: &dyn Fn(&Entry) -> bool| {
         bad.moments()
             .iter()
@@ -211,7 +201,7 @@ pub(crate) async fn forecast(
     Ok(Plan { moments, way_back })
 }
 
-async fn simulate(
+async fn rehearse(
     config: &Config,
     environment: &Environment,
     plugins: &EnvironmentPlugins,
@@ -219,54 +209,16 @@ async fn simulate(
     serves: Option<&Release>,
     evidence: Evidence,
 ) -> Result<(Forecast, Done), NoPlan> {
-    let made_up = |byte: u8, revision: &Revision| Release {
-        digest: Digest::from_bytes([byte; 32]),
-        revision: revision.clone(),
-        artifacts: Vec::new(),
-    };
-    let stable = serves.cloned().unwrap_or_else(|| made_up(1, revision));
-    let candidate = made_up(2, revision);
-    let model = Model::serving(PACE, stable.digest, environment.instances);
-    let state = State {
-        stable: Some(stable),
-        ..State::default()
-    };
-    let begin = Begin {
-        run: "plan".into(),
-        candidate,
-        settings: Settings {
-            environment: environment.name.clone(),
-            instances: environment.instances,
-            limits: environment.limits,
-            on_no_evidence: environment.on_no_evidence,
-            // How long instances take is the model's assumption, so the user's
-            // deadline says nothing here.
-            deadlines: Deadlines::default(),
-            strategy: plugins.strategy.pinned(),
-            monitors: plugins.pinned_monitors(),
-        },
-        retry: true,
-        pull_request: None,
-        heard: 0,
-    };
+    let cast = Cast::of(revision, serves);
+    let model = Model::serving(PACE, cast.stable.digest, environment.instances);
+    // How long instances take is the model's assumption, so the user's
+    // deadline says nothing here.
+    let deadlines = Deadlines::default();
+    let (state, begin) = cast.begin("plan", environment, plugins, deadlines);
     let mut forecast = Forecast::new(state, begin, model, evidence, Time(0));
-    loop {
-        match forecast.proceed() {
-            Ask::Done(done) => return Ok((forecast, done)),
-            Ask::Decide(view) => {
-                let context = CallContext::bare();
-                let decision = plugins.strategy.plugin.decide(&context, &view).await.result;
-                if let Err(CallError::Plugin(HookError::InvalidConfig(problems))) = &decision {
-                    let used = &plugins.strategy.used;
-                    let located = |p: &baepo_core::hook::ConfigProblem| {
-                        config.locate_problem(used, &p.path, &p.message)
-                    };
-                    return Err(NoPlan::Config(problems.iter().map(located).collect()));
-                }
-                forecast.answer(decision.map_err(|error| crate::error::one_line(&error)));
-            }
-        }
-    }
+    let done = rehearsal::run(&mut forecast, config, plugins).await;
+    let done = done.map_err(NoPlan::Config)?;
+    Ok((forecast, done))
 }
 
 /// The directive of a decision, if this is one.

@@ -173,7 +173,7 @@ impl Environment {
 
 /// The entry as it travels in the tail: what people read stays, what only the
 /// fold needs (it has been folded in already) does not.
-fn slim(record: &Record) -> Record {
+pub(super) fn slim(record: &Record) -> Record {
     let mut record = record.clone();
     match &mut record.entry {
         Entry::Began { begin, stable, .. } => {

@@ -72,6 +72,9 @@ pub struct Rollout {
     pub window: Option<Window>,
     /// How many windows there were.
     pub windows: u32,
+    /// The longest `min` of an `observe` so far.
+    #[serde(default)]
+    pub longest_watch: Millis,
     /// What was recorded and is yet to be acted upon.
     pub pending: Option<Pending>,
     /// A person wants a hold after the present directive.
@@ -113,6 +116,7 @@ impl Rollout {
             restarts_before: (0, 0),
             window: None,
             windows: 0,
+            longest_watch: Millis::ZERO,
             pending: None,
             pause: false,
             promote_full: false,
@@ -278,7 +282,10 @@ impl Rollout {
                 candidate: 0,
             } => self.exclusive = true,
             Directive::Route(weight) => self.asked = *weight,
-            Directive::Observe { .. } => self.window = None,
+            Directive::Observe { min, .. } => {
+                self.window = None;
+                self.longest_watch = self.longest_watch.max(*min);
+            }
             Directive::Scale { .. }
             | Directive::Hold { .. }
             | Directive::Finish { .. }
@@ -331,6 +338,10 @@ impl Rollout {
                 phase,
                 restarts,
             } => {
+                let was_unsteady = self
+                    .judgement
+                    .as_ref()
+                    .is_some_and(|judgement| judgement.health != Verdict::Healthy);
                 self.windows = *window;
                 self.window = Some(Window {
                     number: *window,
@@ -340,6 +351,10 @@ impl Rollout {
                     weight: None,
                     restarts: *restarts,
                     flapped: false,
+                    steady_for: match was_unsteady {
+                        true => self.longest_watch,
+                        false => Millis::ZERO,
+                    },
                 });
             }
             Entry::Flapped => {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::directive::{Directive, Ending};
 use super::entry::{Cause, Outcome};
-use crate::time::Time;
+use crate::time::{Millis, Time};
 use crate::verdict::Phase;
 use crate::weight::BasisPoints;
 
@@ -29,6 +29,11 @@ pub struct Window {
     pub restarts: u64,
     /// Whether an instance that was asked for was not ready at some time.
     pub flapped: bool,
+    /// How long all instances must have been ready in it before that says
+    /// anything: where they were not in the window before, a look at one
+    /// moment shows nothing.
+    #[serde(default)]
+    pub steady_for: Millis,
 }
 
 /// What follows from the newest look or signal. It is part of the state so that

@@ -217,7 +217,7 @@ impl Machine {
             judged.push(said);
         }
         let fleet = self.fleet().cloned().unwrap_or_default();
-        let judgement = rollout.judge(&fleet, &window, &judged);
+        let judgement = rollout.judge(&fleet, &window, measured, &judged);
         let verdict = judgement.verdict;
         let last_look =
             verdict == Verdict::Failing || rollout.window_ending(measured, verdict).is_some();
@@ -276,14 +276,27 @@ fn bounded(monitor: String, observation: Result<Observation, String>) -> (Option
 }
 
 impl Rollout {
-    /// What part of the rollout the present moment is in.
+    /// What part of the rollout the present moment is in. Where all weight had
+    /// to be taken away for a while, it is still the part that was asked for:
+    /// nothing that needs traffic to judge is passed over.
     pub fn phase(&self) -> Phase {
-        match self.weight {
+        let weight = match self.weight {
+            BasisPoints::ZERO => self.asked,
+            weight => weight,
+        };
+        match weight {
             BasisPoints::ZERO => Phase::Preview,
             BasisPoints::FULL => Phase::Bake,
             _ if self.stable.is_none() => Phase::Bake,
             _ => Phase::Ramp,
         }
+    }
+
+    /// Whether the candidate has the share that was asked for: what a smaller
+    /// one shows says nothing of it.
+    fn has_its_share(&self) -> bool {
+        let real = self.begin.settings.limits.real_share(self.asked);
+        self.weight == self.asked || self.weight == real
     }
 
     /// Whether monitors are asked at all: whenever the candidate has weight,
@@ -322,7 +335,7 @@ impl Rollout {
     }
 
     /// The worst of the health gate and all monitors.
-    fn judge(&self, fleet: &Fleet, window: &Window, judged: &[Judged]) -> Judgement {
+    fn judge(&self, fleet: &Fleet, window: &Window, at: Time, judged: &[Judged]) -> Judgement {
         let candidate = self.roles(fleet).candidate;
         let restarts = fleet
             .of(self.candidate())
@@ -337,6 +350,20 @@ impl Rollout {
             (
                 Verdict::Inconclusive,
                 "not all instances were ready all the time".into(),
+            )
+        } else if !self.has_its_share() {
+            (
+                Verdict::Inconclusive,
+                format!("it has {} of the traffic, not {}", self.weight, self.asked),
+            )
+        } else if at.since(window.began) < window.steady_for {
+            (
+                Verdict::Inconclusive,
+                format!(
+                    "its instances were not all ready before; they are since {}, of {}",
+                    at.since(window.began),
+                    window.steady_for
+                ),
             )
         } else {
             let reason = format!("all {} instances were ready all the time", candidate.ready);
