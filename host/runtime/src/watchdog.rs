@@ -18,7 +18,7 @@ use crate::target::{Target, TargetError};
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long it waits after it has acted, whatever came of it.
+/// How long it waits where it has acted and the same is still to be done.
 const REST: Millis = Millis::from_secs(30);
 /// What the lease and the journal call it.
 const NAME: &str = "the watchdog of the agent";
@@ -66,7 +66,9 @@ impl Watchdog {
             };
             self.act(act, &stop).await;
             self.away = WhileAway::default();
-            self.rests_until = now() + REST;
+            if !matches!(self.look().await, Ok(None)) {
+                self.rests_until = now() + REST;
+            }
         }
     }
 

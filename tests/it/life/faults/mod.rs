@@ -139,7 +139,7 @@ impl Site {
 
     /// One cell: roll the next revision out, strike, and look at what is left.
     fn run(&mut self, cell: Cell, losses: &mut u64) -> Result<Came, String> {
-        let before = self.checkout.serves_wholly().ok_or("nothing serves")?;
+        let before = self.becomes_whole().ok_or("nothing serves wholly")?;
         self.commit();
         let mut options = LoadOptions::new(format!("127.0.0.1:{}", self.checkout.port));
         options.rate = Some(100.0);
