@@ -20,9 +20,9 @@ pub(crate) fn run(names: &[String]) -> anyhow::Result<ExitCode> {
         // What the host is measured with lies beside it: the binary itself, and
         // a workspace of its own for the comparison with Extism.
         if name == "host" {
-            all_well &= cargo("build --release --package baepo")?;
+            all_well &= cargo("build --release --workspace --all-targets")?;
         }
-        all_well &= cargo(&format!("bench --package baepo-tests --bench {name}"))?;
+        all_well &= cargo(&format!("bench --workspace --bench {name}"))?;
         if name == "host" {
             let extism = "tests/bench/extism/Cargo.toml";
             all_well &= cargo(&format!("run --release --locked --manifest-path {extism}"))?;
