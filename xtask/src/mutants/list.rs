@@ -16,13 +16,12 @@ const MACHINE: &str = "rollout/machine.rs";
 const FORWARD: &str = "rollout/forward.rs";
 const STATE: &str = "rollout/state.rs";
 const BACK: &str = "rollout/way_back.rs";
-const WATCH: &str = "rollout/watch.rs";
 const SIGNALS: &str = "rollout/signals.rs";
 
 /// The floor of G4 is not among them: two roles that each carry their share
 /// (G3) have that many ready instances together, so that dropping it changes
 /// nothing. It is there because a person looks for it.
-pub(super) const MUTANTS: [Mutant; 31] = [
+pub(super) const MUTANTS: [Mutant; 30] = [
     Mutant {
         name: "g1-sum",
         what: "shares of a split do not sum to all",
@@ -121,22 +120,6 @@ pub(super) const MUTANTS: [Mutant; 31] = [
             "least.min(most).min(judged)",
             "least.min(most)",
         )],
-    },
-    Mutant {
-        name: "g5-share",
-        what: "what is healthy at a smaller share counts for the one asked for",
-        edits: &[
-            (
-                WATCH,
-                "} else if !self.has_its_share() {",
-                "} else if false {",
-            ),
-            (
-                WATCH,
-                "BasisPoints::ZERO => self.asked,",
-                "BasisPoints::ZERO => BasisPoints::ZERO,",
-            ),
-        ],
     },
     Mutant {
         name: "g6-failing",
