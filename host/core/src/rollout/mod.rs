@@ -20,6 +20,7 @@ mod fixture;
 pub mod forecast;
 mod forward;
 mod guardrail;
+mod health;
 mod look;
 mod machine;
 mod memory;

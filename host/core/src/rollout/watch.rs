@@ -5,7 +5,6 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::directive::Judgement;
 use super::entry::{Cause, Counted, Entry};
 use super::forward::shorten;
 use super::look::{LookRequest, Observation, Side};
@@ -19,7 +18,7 @@ use crate::fleet::Fleet;
 use crate::release::Release;
 use crate::telemetry::Telemetry;
 use crate::time::{Millis, Time};
-use crate::verdict::{Judged, Phase, Verdict};
+use crate::verdict::{Judged, Verdict};
 use crate::weight::BasisPoints;
 
 /// How often monitors look while the candidate has weight and no `observe`
@@ -276,29 +275,6 @@ fn bounded(monitor: String, observation: Result<Observation, String>) -> (Option
 }
 
 impl Rollout {
-    /// What part of the rollout the present moment is in. Where all weight had
-    /// to be taken away for a while, it is still the part that was asked for:
-    /// nothing that needs traffic to judge is passed over.
-    pub fn phase(&self) -> Phase {
-        let weight = match self.weight {
-            BasisPoints::ZERO => self.asked,
-            weight => weight,
-        };
-        match weight {
-            BasisPoints::ZERO => Phase::Preview,
-            BasisPoints::FULL => Phase::Bake,
-            _ if self.stable.is_none() => Phase::Bake,
-            _ => Phase::Ramp,
-        }
-    }
-
-    /// Whether the candidate has the share that was asked for: what a smaller
-    /// one shows says nothing of it.
-    fn has_its_share(&self) -> bool {
-        let real = self.begin.settings.limits.real_share(self.asked);
-        self.weight == self.asked || self.weight == real
-    }
-
     /// Whether monitors are asked at all: whenever the candidate has weight,
     /// and in every `observe`; a rollback is a person's own judgement.
     fn is_watched(&self) -> bool {
@@ -333,64 +309,15 @@ impl Rollout {
         self.observing()
             .is_some_and(|(since, _, max)| at.since(since) >= max)
     }
-
-    /// The worst of the health gate and all monitors.
-    fn judge(&self, fleet: &Fleet, window: &Window, at: Time, judged: &[Judged]) -> Judgement {
-        let candidate = self.roles(fleet).candidate;
-        let restarts = fleet
-            .of(self.candidate())
-            .restarts
-            .saturating_sub(window.restarts);
-        let (health, health_reason) = if restarts > 0 {
-            (
-                Verdict::Inconclusive,
-                format!("{restarts} instances restarted in this window"),
-            )
-        } else if window.flapped || candidate.ready < candidate.asked || candidate.asked == 0 {
-            (
-                Verdict::Inconclusive,
-                "not all instances were ready all the time".into(),
-            )
-        } else if !self.has_its_share() {
-            (
-                Verdict::Inconclusive,
-                format!("it has {} of the traffic, not {}", self.weight, self.asked),
-            )
-        } else if at.since(window.began) < window.steady_for {
-            (
-                Verdict::Inconclusive,
-                format!(
-                    "its instances were not all ready before; they are since {}, of {}",
-                    at.since(window.began),
-                    window.steady_for
-                ),
-            )
-        } else {
-            let reason = format!("all {} instances were ready all the time", candidate.ready);
-            (Verdict::Healthy, reason)
-        };
-        let worst = judged.iter().max_by_key(|judged| judged.verdict);
-        match worst {
-            Some(worst) if worst.verdict >= health => Judgement {
-                verdict: worst.verdict,
-                health,
-                reason: worst.reason.clone(),
-            },
-            Some(_) | None => Judgement {
-                verdict: health,
-                health,
-                reason: health_reason,
-            },
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::directive::{Decision, Directive, Progress};
+    use super::super::directive::{Decision, Directive, Judgement, Progress};
     use super::super::environment::Environment;
     use super::super::fixture::{apply, begun};
     use super::*;
+    use crate::verdict::Phase;
 
     fn watching(min: u64, max: u64) -> Environment {
         let mut env = begun();
