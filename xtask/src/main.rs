@@ -7,8 +7,8 @@
 
 mod bench;
 mod ci;
-mod faults;
 mod fuzz;
+mod long;
 mod mutants;
 mod plugins;
 
@@ -26,6 +26,9 @@ usage: cargo xtask <chore>
                       each for 600 seconds
   mutants [name…]     drop each guardrail of the core once, and see that the
                       simulator notices
+  zero-loss [requests]
+                      release after release under load, up to 200,000 requests
+                      for each strategy
   plugins [--check]   build the first-party plugins into plugins/dist; with
                       --check rebuild them elsewhere and compare";
 
@@ -34,8 +37,10 @@ fn main() -> ExitCode {
     let done = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci", ..] => ci::run(&arguments[1..]),
         ["bench", ..] => bench::run(&arguments[1..]),
-        ["faults"] => faults::run("all"),
-        ["faults", cell] => faults::run(cell),
+        ["faults"] => long::run(&long::FAULTS, "all"),
+        ["faults", cell] => long::run(&long::FAULTS, cell),
+        ["zero-loss"] => long::run(&long::ZERO_LOSS, "200000"),
+        ["zero-loss", requests] => long::run(&long::ZERO_LOSS, requests),
         ["fuzz", ..] => fuzz::run(&arguments[1..]),
         ["mutants", ..] => mutants::run(&arguments[1..]),
         ["plugins"] => plugins::build().map(|()| ExitCode::SUCCESS),

@@ -9,6 +9,7 @@ mod lock;
 mod simulate;
 mod waiting;
 mod watchdog;
+mod zero_loss;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

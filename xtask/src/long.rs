@@ -1,0 +1,53 @@
+//! `cargo xtask faults` and `cargo xtask zero-loss`: whole suites of which the
+//! ordinary test run takes a sample.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, ensure};
+
+/// A suite, and how its tests are told how much of it is wanted.
+pub(crate) struct Suite {
+    variable: &'static str,
+    tests: &'static str,
+}
+
+/// What is killed at each message of a rollout: `all` cells, or one like
+/// `canary/run/after/17`.
+pub(crate) const FAULTS: Suite = Suite {
+    variable: "BAEPO_FAULTS",
+    tests: "test(/^life::faults/)",
+};
+
+/// Rollouts under load, up to so many requests for each strategy.
+pub(crate) const ZERO_LOSS: Suite = Suite {
+    variable: "BAEPO_ZERO_LOSS",
+    tests: "test(/^life::zero_loss/)",
+};
+
+/// Runs a suite.
+///
+/// # Errors
+/// When cargo cannot be started or nothing can be built.
+pub(crate) fn run(suite: &Suite, wanted: &str) -> anyhow::Result<ExitCode> {
+    // The tests run the binaries as users do, and nextest builds only tests.
+    let build = "build --release --workspace --all-targets";
+    ensure!(cargo(build, suite, wanted)?, "it does not compile");
+    let test = format!(
+        "nextest run --release --workspace --no-capture -E {}",
+        suite.tests
+    );
+    Ok(match cargo(&test, suite, wanted)? {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+fn cargo(arguments: &str, suite: &Suite, wanted: &str) -> anyhow::Result<bool> {
+    let status = Command::new("cargo")
+        .args(arguments.split(' '))
+        .current_dir(super::root())
+        .env(suite.variable, wanted)
+        .status()
+        .context("cannot start cargo")?;
+    Ok(status.success())
+}
