@@ -4,6 +4,7 @@ mod action;
 mod agent;
 mod architecture;
 mod docs;
+mod github;
 mod host;
 mod life;
 mod router;

@@ -14,7 +14,7 @@ mod demo;
 pub mod doctor;
 mod error;
 mod exit;
-mod github;
+pub mod github;
 mod history;
 pub mod init;
 mod lock;

@@ -15,8 +15,8 @@ fuzz_target!(|text: &str| {
         return;
     };
     if let Some(report) = Report::of(&records) {
-        drop(markdown::comment(&report));
-        drop(markdown::summary(&report));
+        drop(markdown::comment(&report, &Links::default(), 65_000));
+        drop(markdown::summary(&report, &Links::default()));
         let line = json::line(&report).expect("a report is JSON");
         assert_eq!(line.lines().count(), 1, "{line}");
     }

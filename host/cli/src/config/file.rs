@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::github::GithubFile;
 use super::unit::{
     AmountText, CountText, DurationText, FileNameText, InsidePathText, LiteralText, NameText,
     PercentText, PlainText, Sha256Text, SizeText, UrlPathText, VariableText, WordText,
@@ -31,6 +32,8 @@ pub struct ConfigFile {
     pub release: Option<ReleaseFile>,
     /// Where releases are rolled out to, by name.
     pub environments: BTreeMap<String, EnvironmentFile>,
+    /// What GitHub is told of a run.
+    pub github: Option<GithubFile>,
 }
 
 /// One command, or a list of build plugins.
@@ -286,6 +289,9 @@ pub struct EnvironmentFile {
     /// Whether a run may start the agent itself and stop it at its end, as for
     /// a demonstration or a preview.
     pub ephemeral: Option<bool>,
+    /// Where people see what serves here. GitHub shows it.
+    #[schemars(example = &"https://shop.acme.dev")]
+    pub url: Option<PlainText>,
     /// Where instances live.
     #[schemars(example = serde_json::json!({ "local": { "listen": "127.0.0.1:8080", "command": ["shop"], "health": "/healthz" } }))]
     pub target: TargetFile,

@@ -13,6 +13,7 @@ pub(crate) mod check;
 mod command_line;
 pub mod file;
 mod finding;
+mod github;
 pub(crate) mod locate;
 mod model;
 mod needs;
@@ -26,6 +27,7 @@ pub(crate) mod yaml;
 
 pub(crate) use file::PluginLimitsFile;
 pub use file::{Event, OnCancel};
+pub use github::{CommentMode, Github, GithubFile, Switch};
 pub use finding::{Blame, Finding, Findings, Span, check_spelling, is_stderr_coloured};
 pub use model::{
     Allow, Config, Environment, Listen, LocalTarget, PluginLimits, PluginRef, PluginUse, Template,

@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::file::{Event, OnCancel};
+use super::github::Github;
 use super::finding::{Finding, Findings, Span};
 use super::locate::locate;
 use super::yaml::Node;
@@ -35,6 +36,8 @@ pub struct Config {
     pub files: Vec<Template>,
     /// Each environment after those that it needs, else in the order of the file.
     pub environments: Vec<Environment>,
+    /// What GitHub is told of a run.
+    pub github: Github,
     pub(crate) path: String,
     pub(crate) source: String,
     pub(crate) tree: Node,
@@ -58,6 +61,8 @@ pub struct Environment {
     pub needs: Vec<String>,
     /// Events that deploy here.
     pub on: Vec<Event>,
+    /// Where people see what serves here: an address of the web.
+    pub url: Option<String>,
     /// Whether a run starts and stops the agent itself.
     pub ephemeral: bool,
     /// Where instances live.

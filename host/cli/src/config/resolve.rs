@@ -53,6 +53,7 @@ pub(crate) fn resolve(
         verify,
         files,
         environments,
+        github: file.github.unwrap_or_default().into(),
         path: path.to_owned(),
         source: source.to_owned(),
         tree: root.clone(),
@@ -208,6 +209,7 @@ impl Resolver<'_> {
                 || vec![Event::Push, Event::WorkflowDispatch],
                 OneOrMany::into_vec,
             ),
+            url: self.resolve_url(&at("url"), file.url.map(|url| url.0)),
             ephemeral: file.ephemeral.unwrap_or(false),
             target: self.resolve_target(&at("target"), file.target),
             instances,
@@ -242,6 +244,20 @@ impl Resolver<'_> {
                 Millis::from_secs(30),
             ),
         }
+    }
+
+    /// What GitHub takes as an address, and what can stand in a link.
+    fn resolve_url(&mut self, at: &str, url: Option<String>) -> Option<String> {
+        let url = url?;
+        if crate::render::markdown::escape::link("", &url).is_none() {
+            self.find(
+                at,
+                "is no address of the web",
+                "for example https://shop.acme.dev",
+            );
+            return None;
+        }
+        Some(url)
     }
 
     /// A duration that was checked by its format, above zero.

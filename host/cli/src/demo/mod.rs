@@ -205,19 +205,20 @@ impl<'a> Demo<'a> {
             max_wait: None,
             agents: agents::Where::Folder(self.folder.join("agent")),
             cancel: self.cancel.clone(),
+            teller: None,
         };
         let journal = options.journal.join(format!("{}.jsonl", options.run));
         // A journal of an earlier demonstration is not continued.
         if journal.exists() {
             std::fs::remove_file(&journal)?;
         }
-        let report = Run::new(options, &self.plugins, self.show)?.run().await?;
+        let (report, _) = Run::new(options, &self.plugins, self.show)?.run().await?;
         let path = self.keep.join(format!(
             "report-{}-{}.md",
             self.strategy.name(),
             sample.name
         ));
-        std::fs::write(&path, markdown::summary(&report))?;
+        std::fs::write(&path, markdown::summary(&report, &markdown::Links::default()))?;
         Ok(report)
     }
 

@@ -9,6 +9,7 @@ mod table;
 use std::path::PathBuf;
 
 use baepo_core::fleet::Fleet;
+use baepo_core::pipeline::RolloutPlan;
 use baepo_core::release::{Release, Revision};
 use baepo_core::rollout::forecast::{Evidence, Forecast, Model, Moment};
 use baepo_core::rollout::{Deadlines, Directive, Done, Entry, Outcome};
@@ -147,6 +148,20 @@ pub(crate) async fn check(plugins: &Plugins, revision: &Revision) -> Result<(), 
     } else {
         Err(findings)
     }
+}
+
+/// The plan of one environment over what serves there now, for a report;
+/// nothing where there is none, which [`check`] has said already.
+pub(crate) async fn entry(
+    plugins: &Plugins,
+    environment: &Environment,
+    revision: &Revision,
+) -> Option<RolloutPlan> {
+    let config = &plugins.config;
+    let loaded = plugins.environment(&environment.name)?;
+    let serves = serving(config, environment).await;
+    let plan = forecast(config, environment, loaded, revision, serves.as_ref()).await;
+    Some(table::entry(environment, &plan.ok()?, revision, serves.as_ref()))
 }
 
 /// The plan of one environment; over what serves, or over something made up.

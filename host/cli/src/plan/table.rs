@@ -1,5 +1,6 @@
 //! A plan as a table for people, and as JSON for programs.
 
+use baepo_core::pipeline::{PlannedStep, RolloutPlan};
 use baepo_core::release::{Release, Revision};
 use baepo_core::rollout::Directive;
 use baepo_core::weight::BasisPoints;
@@ -63,19 +64,17 @@ fn rows(plan: &Plan) -> Vec<String> {
                 if *s != fleet.stable.asked {
                     stable = format!("{} → {s}", fleet.stable.asked);
                 }
-                "health".to_owned()
+                waits_for(&Directive::Scale {
+                    stable: *s,
+                    candidate: *c,
+                })
+                .unwrap_or_default()
             }
-            Some(Directive::Observe { min, max }) if min == max => format!("{min} of evidence"),
-            Some(Directive::Observe { min, max }) => format!("{min} to {max} of evidence"),
-            Some(Directive::Hold { reason, .. }) => format!("a person: {reason}"),
-            Some(Directive::Finish { keep_warm }) if keep_warm.0 > 0 => {
-                format!("finish; the old instances stay {keep_warm} for an instant way back")
-            }
-            Some(Directive::Finish { .. }) => {
-                "finish; the release before stays staged for rollback".into()
-            }
-            Some(Directive::Abort { reason }) => format!("going back: {reason}"),
-            Some(Directive::Route(_)) | None => continue,
+            Some(other) => match waits_for(other) {
+                Some(waits) => waits,
+                None => continue,
+            },
+            None => continue,
         };
         rows.push(format!(
             "  {:<9} {:>6}   {candidate:>9}   {stable:>6}   {waits}",
@@ -84,6 +83,47 @@ fn rows(plan: &Plan) -> Vec<String> {
         ));
     }
     rows
+}
+
+/// What a directive waits for; nothing for one that is over at once.
+fn waits_for(directive: &Directive) -> Option<String> {
+    Some(match directive {
+        Directive::Scale { .. } => "health".into(),
+        Directive::Observe { min, max } if min == max => format!("{min} of evidence"),
+        Directive::Observe { min, max } => format!("{min} to {max} of evidence"),
+        Directive::Hold { reason, .. } => format!("a person: {reason}"),
+        Directive::Finish { keep_warm } if keep_warm.0 > 0 => {
+            format!("finish; the old instances stay {keep_warm} for an instant way back")
+        }
+        Directive::Finish { .. } => "finish; the release before stays staged for rollback".into(),
+        Directive::Abort { reason } => format!("going back: {reason}"),
+        Directive::Route(_) => return None,
+    })
+}
+
+/// The same as an entry of a journal.
+pub(super) fn entry(
+    environment: &Environment,
+    plan: &Plan,
+    revision: &Revision,
+    serves: Option<&Release>,
+) -> RolloutPlan {
+    let steps = plan.moments.iter().filter_map(|moment| {
+        Some(PlannedStep {
+            at: moment.at,
+            weight: moment.weight,
+            waits_for: waits_for(directive(moment)?)?,
+        })
+    });
+    RolloutPlan {
+        environment: environment.name.clone(),
+        strategy: environment.strategy.name.clone(),
+        instances: environment.instances,
+        candidate: revision.clone(),
+        stable: serves.map(|release| release.revision.clone()),
+        steps: steps.collect(),
+        way_back: plan.way_back,
+    }
 }
 
 /// What could go wrong, and how far.

@@ -5,4 +5,4 @@ pub mod markdown;
 pub mod terminal;
 mod words;
 
-pub use words::{grouped, headline, next_step, percent, size, verdict_word};
+pub use words::{grouped, headline, next_step, percent, rollout_headline, size, verdict_word};

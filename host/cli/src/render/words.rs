@@ -87,7 +87,8 @@ pub fn headline(report: &Report) -> String {
     }
 }
 
-fn rollout_headline(rollout: &RolloutReport) -> String {
+/// How one rollout stands, in one line.
+pub fn rollout_headline(rollout: &RolloutReport) -> String {
     let (environment, revision) = (&rollout.environment, rollout.candidate.short());
     match rollout.outcome {
         Some(Outcome::Succeeded) => format!("Live in {environment}: {revision} serves 100 %"),

@@ -1,22 +1,19 @@
 //! The command line of `baepo run`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use baepo_core::report::Report;
-use baepo_core::verdict::Level;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{Run, RunOptions};
+use super::{Run, RunOptions, github};
 use crate::agents::Where;
 use crate::config::unit::parse_duration;
 use crate::exit::Exit;
 use crate::github::event::{Reach, Trigger};
-use crate::github::output as outputs;
 use crate::output::Output;
 use crate::plugins::Plugins;
-use crate::render::{headline, json, markdown};
+use crate::render::json;
 use crate::show::Show;
 
 /// Build, test, release and roll out the revision that is checked out here.
@@ -79,12 +76,19 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     if let Err(findings) = crate::plan::check(&plugins, &revision).await {
         return Ok(crate::refuse(&config.findings(findings)));
     }
-    let trigger = trigger()?;
+    let payload = payload();
+    let mut trigger = Trigger::of(&variable, &payload);
     let mut environments = args.environment;
     if let (true, Some(name)) = (environments.is_empty(), &trigger.environment) {
         environments.push(name.clone());
     }
     let is_timer = trigger.reach == Reach::Resume;
+    let resume = args.resume || is_timer;
+    let wanted = github::wanted(&config, &environments, &trigger, resume);
+    let teller = match trigger.reach {
+        Reach::Plan if environments.is_empty() => None,
+        _ => github::teller(&config, &payload, wanted, &mut trigger, &show).await,
+    };
     let options = RunOptions {
         journal: root.join(".baepo/journal"),
         run: run_name(),
@@ -92,10 +96,11 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         trigger,
         environments,
         retry: args.retry,
-        resume: args.resume || is_timer,
+        resume,
         max_wait: args.max_wait,
         agents: Where::Home,
         cancel: cancelled_by_signals(),
+        teller,
         root,
     };
     if options.trigger.reach == Reach::Plan && options.environments.is_empty() {
@@ -108,8 +113,12 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     }
     let run = Run::new(options, &plugins, &show)?;
     let journal = run.journal().to_owned();
-    let report = run.run().await?;
-    hand_out(&report, &journal, &show);
+    let (report, teller) = run.run().await?;
+    let told = match teller {
+        Some(teller) => Some(teller.end().await),
+        None => None,
+    };
+    github::hand_out(&report, &journal, told.as_ref(), &show);
     if args.output.is_json() {
         crate::print(&json::line(&report)?);
     }
@@ -120,28 +129,21 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         .map_or(Exit::Bug, |end| Exit::of(end, in_actions)))
 }
 
-/// What caused the run, from the job's environment.
-fn trigger() -> anyhow::Result<Trigger> {
-    let payload = match std::env::var_os("GITHUB_EVENT_PATH") {
-        Some(path) => {
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            serde_json::from_str(&text).unwrap_or_default()
-        }
-        None => serde_json::Value::Null,
-    };
-    Ok(Trigger::of(
-        &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
-        &payload,
-    ))
+/// A variable of the job that is not empty.
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The event that caused the run, as GitHub tells it.
+fn payload() -> serde_json::Value {
+    let path = std::env::var_os("GITHUB_EVENT_PATH");
+    let text = path.and_then(|path| std::fs::read_to_string(path).ok());
+    let payload = text.and_then(|text| serde_json::from_str(&text).ok());
+    payload.unwrap_or_default()
 }
 
 /// GitHub's number of the run and attempt, or the time.
 fn run_name() -> String {
-    let variable = |name| {
-        std::env::var(name)
-            .ok()
-            .filter(|value: &String| !value.is_empty())
-    };
     match (variable("GITHUB_RUN_ID"), variable("GITHUB_RUN_ATTEMPT")) {
         (Some(run), Some(attempt)) => format!("{run}-{attempt}"),
         (Some(run), None) => run,
@@ -175,48 +177,4 @@ pub(crate) fn cancelled_by_signals() -> CancellationToken {
         cancel.cancel();
     });
     token
-}
-
-/// Outputs and summary of a GitHub job. What cannot be written is said, and
-/// changes nothing.
-fn hand_out(report: &Report, journal: &Path, show: &Show) {
-    let file = |name| std::env::var_os(name).map(PathBuf::from);
-    let mut troubles = Vec::new();
-    if let Some(handed) = file("GITHUB_OUTPUT") {
-        let cause = report
-            .ended
-            .as_ref()
-            .and_then(|end| serde_json::to_value(end.cause).ok());
-        let cause = cause
-            .as_ref()
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default();
-        let outcome = report
-            .ended
-            .as_ref()
-            .map_or(String::new(), |end| end.outcome.to_string());
-        let result = json::line(report).unwrap_or_default();
-        let values = [
-            ("outcome", outcome.as_str()),
-            ("reason-code", cause),
-            ("headline", &headline(report)),
-            ("result", &result),
-            ("report-path", &journal.display().to_string()),
-        ];
-        for (name, value) in values {
-            troubles.extend(outputs::set(&handed, name, value).err());
-        }
-    }
-    if let Some(summary) = file("GITHUB_STEP_SUMMARY") {
-        troubles.extend(outputs::append(&summary, &markdown::summary(report)).err());
-    }
-    if let Some(error) = troubles.first() {
-        show.line(
-            &format!(
-                "{:?}: the job's outputs could not be written: {error}",
-                Level::Warning
-            )
-            .to_lowercase(),
-        );
-    }
 }

@@ -9,6 +9,7 @@ use baepo_core::verdict::Level;
 use baepo_runtime::driver::{Event, now};
 use baepo_runtime::journal::Journal;
 
+use crate::github::teller::Teller;
 use crate::show::Show;
 
 /// The record of one run.
@@ -16,6 +17,7 @@ pub(crate) struct Journaled<'a> {
     journal: Journal,
     report: Report,
     show: &'a Show,
+    teller: Option<Teller>,
 }
 
 impl<'a> Journaled<'a> {
@@ -28,6 +30,7 @@ impl<'a> Journaled<'a> {
         run: &str,
         began: RunEntry,
         show: &'a Show,
+        teller: Option<Teller>,
     ) -> anyhow::Result<Journaled<'a>> {
         let mut journal = Journal::begin(folder, run)?;
         let first = journal.append(now(), began).clone();
@@ -37,12 +40,13 @@ impl<'a> Journaled<'a> {
             journal,
             report,
             show,
+            teller,
         })
     }
 
-    /// The report so far.
-    pub(crate) fn report(&self) -> &Report {
-        &self.report
+    /// The report, and whoever tells GitHub of it.
+    pub(crate) fn into_report(self) -> (Report, Option<Teller>) {
+        (self.report, self.teller)
     }
 
     /// Where the journal is.
@@ -92,8 +96,13 @@ impl<'a> Journaled<'a> {
             RunEntry::Ended { .. } => self.show.ended(&self.report),
             RunEntry::Began { .. }
             | RunEntry::StageBegan { .. }
+            | RunEntry::Planned { .. }
+            | RunEntry::TakenUp { .. }
             | RunEntry::Served { .. }
             | RunEntry::Used { .. } => {}
+        }
+        if let Some(teller) = &self.teller {
+            teller.offer(&self.report);
         }
         if let Some(error) = self.journal.take_trouble() {
             let path = self.journal.path().display();
@@ -116,6 +125,9 @@ impl<'a> Journaled<'a> {
             Event::Seen(_) => {
                 if let Some(rollout) = self.rollout(environment) {
                     self.show.rollout_tick(rollout);
+                }
+                if let Some(teller) = &self.teller {
+                    teller.offer(&self.report);
                 }
             }
             Event::Locked(lease) => {

@@ -1,6 +1,7 @@
 //! `baepo run`: the whole life cycle of one revision, stage after stage.
 
 mod command;
+mod github;
 mod journaled;
 mod releases;
 mod rollout;
@@ -28,6 +29,7 @@ use journaled::Journaled;
 use crate::agents;
 use crate::config::{Environment, Event};
 use crate::github::event::{Reach, Trigger};
+use crate::github::teller::Teller;
 use crate::plugin::wish_changes::{self, WishChange};
 use crate::plugins::Plugins;
 use crate::show::Show;
@@ -57,6 +59,8 @@ pub(crate) struct RunOptions {
     pub agents: agents::Where,
     /// Cancelled when the job is.
     pub cancel: CancellationToken,
+    /// Who tells GitHub, where the run is in a job.
+    pub teller: Option<Teller>,
 }
 
 /// One run.
@@ -77,10 +81,11 @@ impl<'a> Run<'a> {
     /// # Errors
     /// If the journal cannot be made.
     pub(crate) fn new(
-        options: RunOptions,
+        mut options: RunOptions,
         plugins: &'a Plugins,
         show: &'a Show,
     ) -> anyhow::Result<Run<'a>> {
+        let teller = options.teller.take();
         let began = RunEntry::Began {
             run: options.run.clone(),
             app: plugins.config.app.clone(),
@@ -88,7 +93,7 @@ impl<'a> Run<'a> {
             trigger: options.trigger.event.clone(),
             pull_request: options.trigger.pull_request,
         };
-        let record = Journaled::begin(&options.journal, &options.run, began, show)?;
+        let record = Journaled::begin(&options.journal, &options.run, began, show, teller)?;
         Ok(Run {
             options,
             plugins,
@@ -106,13 +111,14 @@ impl<'a> Run<'a> {
         self.record.path()
     }
 
-    /// All stages, to the end.
+    /// All stages, to the end; and whoever tells GitHub, to be told the end.
     ///
     /// # Errors
     /// Only for mistakes of ours; whatever goes wrong in a stage is in the
     /// report.
-    pub(crate) async fn run(mut self) -> anyhow::Result<Report> {
+    pub(crate) async fn run(mut self) -> anyhow::Result<(Report, Option<Teller>)> {
         self.compare_wishes();
+        self.plan().await;
         let mut pipeline = self.pipeline();
         loop {
             let (stage, ended) = match pipeline.next_stage() {
@@ -138,7 +144,7 @@ impl<'a> Run<'a> {
                             resume_at: None,
                         },
                     });
-                    return Ok(self.record.report().clone());
+                    return Ok(self.record.into_report());
                 }
                 NextStage::Skip(stage) => {
                     let reason = "something it needs has not passed".into();
@@ -195,6 +201,24 @@ impl<'a> Run<'a> {
                 });
             }
             Err(_) => {}
+        }
+    }
+
+    /// What a preview would do if it were no preview.
+    async fn plan(&mut self) {
+        if self.options.trigger.reach != Reach::Preview {
+            return;
+        }
+        let plugins = self.plugins;
+        for environment in &plugins.config.environments {
+            if self.is_chosen(environment) {
+                continue;
+            }
+            let revision = &self.options.revision;
+            if let Some(plan) = crate::plan::entry(plugins, environment, revision).await {
+                let plan = Box::new(plan);
+                self.record.record(RunEntry::Planned { plan });
+            }
         }
     }
 

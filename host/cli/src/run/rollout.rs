@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use baepo_core::pipeline::{RunEntry, Stage, StageOutput, StageResult};
 use baepo_core::release::Release;
-use baepo_core::rollout::{Begin, Cause, Deadlines, Done, Intent, Outcome, Settings};
+use baepo_core::rollout::{Begin, Cause, Deadlines, Done, Intent, Outcome, Rollout, Settings};
 use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError, now};
 use baepo_runtime::target::{Target, TargetError};
 
@@ -67,6 +67,9 @@ impl Run<'_> {
         }
         self.show
             .stage_began(stage, environment.strategy.name.as_str());
+        if let Some(rollout) = state.active() {
+            self.record.record(taken_up(name, rollout));
+        }
         let done = self.drive(stage, environment, target, Intent::Resume).await;
         if is_active && let Some(rollout) = self.record.rollout(name) {
             self.show.rollout_ended(rollout);
@@ -143,8 +146,16 @@ impl Run<'_> {
             pull_request: self.options.trigger.pull_request,
             heard: 0,
         };
-        if let Some(done) = self.refuse_outdated(&begin, &*target).await {
+        let state = baepo_runtime::driver::load(&*target).await.ok();
+        let state = state.map(|(_, state)| state.environment);
+        if let Some(done) = self.refuse_outdated(&begin, state.as_ref()) {
             return done;
+        }
+        let active = state.as_ref().and_then(|state| state.active());
+        if let Some(rollout) = active
+            && rollout.candidate() == begin.candidate.digest
+        {
+            self.record.record(taken_up(&environment.name, rollout));
         }
         let intent = Intent::Deploy(Box::new(begin));
         self.drive(stage, environment, target, intent).await
@@ -214,12 +225,15 @@ impl Run<'_> {
 
     /// A revision that is older than what serves, or than what is on its way,
     /// is not rolled out by a push (a person may, by `rollback` or `deploy`).
-    async fn refuse_outdated(&self, begin: &Begin, target: &dyn Target) -> Option<Done> {
+    fn refuse_outdated(
+        &self,
+        begin: &Begin,
+        state: Option<&baepo_core::rollout::Environment>,
+    ) -> Option<Done> {
         if self.options.retry {
             return None;
         }
-        let (_, state) = baepo_runtime::driver::load(target).await.ok()?;
-        let environment = state.environment;
+        let environment = state?;
         let on_its_way = environment.active().map(|rollout| &rollout.begin.candidate);
         let newer = environment
             .stable
@@ -239,6 +253,19 @@ impl Run<'_> {
             ),
             resume_at: None,
         })
+    }
+}
+
+/// The beginning of a rollout that an earlier run has recorded.
+fn taken_up(environment: &str, rollout: &Rollout) -> RunEntry {
+    RunEntry::TakenUp {
+        environment: environment.into(),
+        begin: Box::new(rollout.begin.clone()),
+        program: rollout.kind,
+        stable: rollout.stable.clone(),
+        began: rollout.started,
+        weight: rollout.weight,
+        peak: rollout.peak,
     }
 }
 

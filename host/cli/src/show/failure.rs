@@ -5,7 +5,7 @@ use std::fmt;
 
 use baepo_runtime::plugin::{CallError, LoadError};
 
-use super::without_commands;
+use super::annotation::{data, property};
 
 /// A plugin and why it did not do its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,15 +37,9 @@ impl PluginFailure {
         }
     }
 
-    /// As an annotation of a GitHub job. Source: actions/toolkit,
-    /// `packages/core/src/command.ts`, for what is escaped and how.
+    /// As an annotation of a GitHub job.
     pub(crate) fn annotation(&self) -> String {
-        let data = |text: &str| {
-            let text = without_commands(text);
-            text.replace('%', "%25").replace('\n', "%0A")
-        };
-        let title = data(&format!("baepo: plugin {}: {}", self.plugin, self.class));
-        let title = title.replace(':', "%3A").replace(',', "%2C");
+        let title = property(&format!("baepo: plugin {}: {}", self.plugin, self.class));
         let mut text = data(&self.message);
         if !self.help.is_empty() {
             text.push_str("%0A");

@@ -1,12 +1,14 @@
 //! What a person sees while a run goes on: progress bars on a terminal, groups
 //! in Actions, plain lines elsewhere, nothing where JSON is asked for.
 
+mod annotation;
 mod failure;
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use baepo_core::hook::Annotation;
 use baepo_core::pipeline::{Stage, StageResult};
 use baepo_core::report::{Report, RolloutReport, StageReport};
 use baepo_core::rollout::{Entry, Record};
@@ -188,6 +190,14 @@ impl Show {
                 self.command(&format!("::stop-commands::{}", self.fence));
             }
             Mode::Terminal | Mode::Plain => self.line(&failure.to_string()),
+        }
+    }
+
+    /// A remark on the code, as an annotation in Actions; to be said between
+    /// stages.
+    pub(crate) fn annotate(&self, remark: &Annotation) {
+        if self.mode == Mode::Actions {
+            self.command(&annotation::of_remark(remark));
         }
     }
 

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::hook::{Annotation, TestCounts};
 use crate::release::{Release, Revision};
-use crate::rollout::{Cause, Outcome, Record};
-use crate::time::Time;
+use crate::rollout::{Begin, Cause, Kind, Outcome, Record};
+use crate::time::{Millis, Time};
 use crate::verdict::Level;
+use crate::weight::BasisPoints;
 
 /// One line of a run's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +59,28 @@ pub enum RunEntry {
         output: StageOutput,
         /// Remarks on the code.
         annotations: Vec<Annotation>,
+    },
+    /// What a rollout would do, where this run does none.
+    Planned {
+        /// It.
+        plan: Box<RolloutPlan>,
+    },
+    /// The run goes on with a rollout that an earlier one began.
+    TakenUp {
+        /// The environment.
+        environment: String,
+        /// What is wanted, as it was when it began.
+        begin: Box<Begin>,
+        /// Who decides.
+        program: Kind,
+        /// What served when it began.
+        stable: Option<Release>,
+        /// When it began.
+        began: Time,
+        /// The candidate's share now.
+        weight: BasisPoints,
+        /// Its largest share so far.
+        peak: BasisPoints,
     },
     /// An entry of a rollout.
     Rollout {
@@ -110,6 +133,40 @@ pub enum RunEntry {
         /// When a later run has something to do, where this one waits.
         resume_at: Option<Time>,
     },
+}
+
+/// What a rollout would do if everything were fine, and how far it could go
+/// wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RolloutPlan {
+    /// The environment.
+    pub environment: String,
+    /// The strategy's name.
+    pub strategy: String,
+    /// n.
+    pub instances: u32,
+    /// What would be rolled out.
+    pub candidate: Revision,
+    /// What serves now, where its target says so.
+    pub stable: Option<Revision>,
+    /// In the order of time.
+    pub steps: Vec<PlannedStep>,
+    /// At the largest share below everything: how long everyone would take to
+    /// be back on stable after a verdict.
+    pub way_back: Option<(BasisPoints, Millis)>,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedStep {
+    /// Since the beginning.
+    pub at: Millis,
+    /// The candidate's share then.
+    pub weight: BasisPoints,
+    /// What it waits for, in a few words.
+    pub waits_for: String,
 }
 
 /// Requests and failures.

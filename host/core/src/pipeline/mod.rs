@@ -11,7 +11,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use entry::{
-    RunCause, RunEntry, RunRecord, Served, Stage, StageCause, StageOutput, StageResult,
+    PlannedStep, RolloutPlan, RunCause, RunEntry, RunRecord, Served, Stage, StageCause,
+    StageOutput, StageResult,
 };
 
 use crate::rollout::Outcome;

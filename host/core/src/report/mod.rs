@@ -6,10 +6,15 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::hook::Annotation;
-use crate::pipeline::{RunCause, RunEntry, RunRecord, Served, Stage, StageOutput, StageResult};
-use crate::release::Revision;
-use crate::rollout::{Cause, Directive, Ending, Entry, Judgement, Kind, Outcome, Progress, Record};
+use crate::pipeline::{
+    RolloutPlan, RunCause, RunEntry, RunRecord, Served, Stage, StageOutput, StageResult,
+};
+use crate::release::{Release, Revision};
+use crate::rollout::{
+    Begin, Cause, Directive, Ending, Entry, Judgement, Kind, Outcome, Progress, Record,
+};
 use crate::time::{Millis, Time};
 use crate::verdict::{Judged, Level};
 use crate::weight::BasisPoints;
@@ -38,6 +43,9 @@ pub struct Report {
     pub stages: Vec<StageReport>,
     /// Its rollouts, in order.
     pub rollouts: Vec<RolloutReport>,
+    /// What rollouts would do that this run does not.
+    #[serde(default)]
+    pub plans: Vec<RolloutPlan>,
     /// The plugins that want something else than at the base of the change.
     #[serde(default)]
     pub wishes: Vec<ChangedWishes>,
@@ -112,8 +120,13 @@ pub struct RolloutReport {
     pub strategy: String,
     /// What is rolled out.
     pub candidate: Revision,
+    /// The digest of what is rolled out.
+    pub release: Digest,
     /// What served before.
     pub stable: Option<Revision>,
+    /// The pull request that is told.
+    #[serde(default)]
+    pub pull_request: Option<u64>,
     /// n.
     pub instances: u32,
     /// When it began.
@@ -199,6 +212,7 @@ impl Report {
             ended: None,
             stages: Vec::new(),
             rollouts: Vec::new(),
+            plans: Vec::new(),
             wishes: Vec::new(),
             used: Vec::new(),
             notes: Vec::new(),
@@ -246,6 +260,23 @@ impl Report {
                 known.result = Some(*result);
                 known.output = Some(output.clone());
                 known.annotations.clone_from(annotations);
+            }
+            RunEntry::Planned { plan } => self.plans.push((**plan).clone()),
+            RunEntry::TakenUp {
+                environment,
+                begin,
+                program,
+                stable,
+                began,
+                weight,
+                peak,
+            } => {
+                let mut rollout =
+                    RolloutReport::new(environment, begin, *program, stable.as_ref(), *began);
+                rollout.weight = *weight;
+                rollout.peak = *peak;
+                rollout.weights.push((at, *weight));
+                self.rollouts.push(rollout);
             }
             RunEntry::Rollout {
                 environment,
@@ -301,36 +332,13 @@ impl Report {
             stable,
         } = &record.entry
         {
-            self.rollouts.push(RolloutReport {
-                environment: environment.into(),
-                strategy: match program {
-                    Kind::Strategy => begin.settings.strategy.name.clone(),
-                    Kind::FirstInstall => "first install".into(),
-                    Kind::Rollback => "rollback".into(),
-                },
-                candidate: begin.candidate.revision.clone(),
-                stable: stable.as_ref().map(|release| release.revision.clone()),
-                instances: begin.settings.instances,
-                began: record.at,
-                ended: None,
-                outcome: None,
-                cause: None,
-                reason: String::new(),
-                turned_back: None,
-                went_back: None,
-                weight: BasisPoints::ZERO,
-                peak: BasisPoints::ZERO,
-                weights: Vec::new(),
-                progress: Progress::default(),
-                decisions: 0,
-                windows: Vec::new(),
-                observing: None,
-                holding: None,
-                judgement: None,
-                judged: Vec::new(),
-                served: None,
-                story: Vec::new(),
-            });
+            self.rollouts.push(RolloutReport::new(
+                environment,
+                begin,
+                *program,
+                stable.as_ref(),
+                record.at,
+            ));
         }
         let rollout = self
             .rollouts
@@ -343,6 +351,47 @@ impl Report {
 }
 
 impl RolloutReport {
+    fn new(
+        environment: &str,
+        begin: &Begin,
+        program: Kind,
+        stable: Option<&Release>,
+        began: Time,
+    ) -> RolloutReport {
+        RolloutReport {
+            environment: environment.into(),
+            strategy: match program {
+                Kind::Strategy => begin.settings.strategy.name.clone(),
+                Kind::FirstInstall => "first install".into(),
+                Kind::Rollback => "rollback".into(),
+            },
+            candidate: begin.candidate.revision.clone(),
+            release: begin.candidate.digest,
+            stable: stable.map(|release| release.revision.clone()),
+            pull_request: begin.pull_request,
+            instances: begin.settings.instances,
+            began,
+            ended: None,
+            outcome: None,
+            cause: None,
+            reason: String::new(),
+            turned_back: None,
+            went_back: None,
+            weight: BasisPoints::ZERO,
+            peak: BasisPoints::ZERO,
+            weights: Vec::new(),
+            progress: Progress::default(),
+            decisions: 0,
+            windows: Vec::new(),
+            observing: None,
+            holding: None,
+            judgement: None,
+            judged: Vec::new(),
+            served: None,
+            story: Vec::new(),
+        }
+    }
+
     fn apply(&mut self, record: &Record) {
         let at = record.at;
         if !matches!(

@@ -20,3 +20,4 @@ pub use cache::{Cache, CacheError};
 pub use error::FetchError;
 pub use fetch::{FetchLimits, Fetched, Fetcher};
 pub use source::{ParseRemoteError, RegistrySource, Remote, WebSource};
+pub use web::provide_tls;

@@ -78,7 +78,7 @@ fn client(source: &WebSource) -> Result<Client, FetchError> {
 
 /// The one implementation of cryptography of this process, for libraries that
 /// look for it.
-pub(super) fn provide_tls() {
+pub fn provide_tls() {
     // An error means that it is there already.
     let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
 }

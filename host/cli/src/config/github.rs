@@ -1,0 +1,78 @@
+//! What GitHub is told of a run.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::unit::{DurationText, parse_duration};
+use crate::github::api::PATIENCE;
+
+/// What GitHub is told of a run. Each of it needs a permission of the job, and
+/// does without where that is missing.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GithubFile {
+    /// The comment at the pull request (update). Needs `pull-requests: write`.
+    pub comment: Option<CommentMode>,
+    /// The check at the commit, with remarks on its code (on). Needs `checks: write`.
+    pub check: Option<Switch>,
+    /// The statuses `baepo` and `baepo/ENVIRONMENT` at the commit (on). Needs
+    /// `statuses: write`.
+    pub status: Option<Switch>,
+    /// The deployments of environments (on). Needs `deployments: write`.
+    pub deployment: Option<Switch>,
+    /// How long a run waits for GitHub where it has trouble or has had too many
+    /// requests, all of it together (2m).
+    #[schemars(example = &"2m")]
+    pub patience: Option<DurationText>,
+}
+
+/// What becomes of the comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommentMode {
+    /// One comment, edited in place.
+    Update,
+    /// None.
+    Off,
+}
+
+/// Whether there is such a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {
+    /// There is.
+    On,
+    /// There is not.
+    Off,
+}
+
+/// What GitHub is told of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Github {
+    /// Whether there is a comment.
+    pub comment: bool,
+    /// Whether there is a check.
+    pub check: bool,
+    /// Whether there are statuses.
+    pub status: bool,
+    /// Whether there are deployments.
+    pub deployment: bool,
+    /// How long a run waits for GitHub, all of it together.
+    pub patience: Duration,
+}
+
+impl From<GithubFile> for Github {
+    fn from(file: GithubFile) -> Github {
+        let is_on = |switch: Option<Switch>| switch != Some(Switch::Off);
+        let patience = file.patience.and_then(|text| parse_duration(&text.0).ok());
+        Github {
+            comment: file.comment != Some(CommentMode::Off),
+            check: is_on(file.check),
+            status: is_on(file.status),
+            deployment: is_on(file.deployment),
+            patience: patience.map_or(PATIENCE, |time| time.to_duration()),
+        }
+    }
+}

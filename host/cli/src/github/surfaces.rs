@@ -1,0 +1,356 @@
+//! A report on all surfaces of GitHub, each by itself: what one of them does
+//! not take, the others still get.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use baepo_core::hook::Annotation;
+use baepo_core::pipeline::RunCause;
+use baepo_core::report::{Report, RolloutReport};
+use baepo_core::rollout::{Cause, Outcome};
+use baepo_runtime::capability::redact::Redactor;
+
+use super::api::{Api, ApiError};
+use super::check::{self, Check, Conclusion, Page};
+use super::comment::{MOST_CHARACTERS, Sticky};
+use super::delivery::{Delivery, Surface};
+use super::deployment::{self, Deployed, Deployment};
+use super::place::Place;
+use super::status;
+use crate::render::markdown::{self, Links};
+use crate::render::{headline, rollout_headline};
+
+/// Room that is left for the marker of a comment.
+const MARKER: usize = 512;
+
+/// Where an environment is shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EnvironmentPage {
+    /// Where people see it.
+    pub url: Option<String>,
+    /// Whether it goes away by itself.
+    pub is_transient: bool,
+}
+
+/// Which surfaces are told, and of what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// What comment and check are called: the application, and the environments
+    /// where the job is for some alone.
+    pub id: String,
+    /// The environments that the job is for; empty where for all.
+    pub environments: Vec<String>,
+    /// Whether there is a comment.
+    pub comment: bool,
+    /// Whether there is a check.
+    pub check: bool,
+    /// Whether there are statuses.
+    pub status: bool,
+    /// Whether there are deployments.
+    pub deployment: bool,
+    /// Whether the run only goes on with rollouts of earlier ones: where there
+    /// is none, nothing is told.
+    pub only_rollouts: bool,
+    /// Whether the commit is the head of a pull request, also for deployments.
+    pub is_pull_request: bool,
+    /// What is known of environments, by name.
+    pub pages: BTreeMap<String, EnvironmentPage>,
+}
+
+/// What was told, for the outputs of the job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// What became of each surface.
+    pub delivery: Delivery,
+    /// The comment.
+    pub comment_id: Option<u64>,
+    /// The check run.
+    pub check_run_id: Option<u64>,
+    /// The deployment of the last rollout.
+    pub deployment_id: Option<u64>,
+    /// Where people see the environment of the last rollout.
+    pub environment_url: Option<String>,
+    /// How many requests were sent.
+    pub requests: u32,
+    /// Where things are, for the summary.
+    pub links: LinksOf,
+}
+
+/// The addresses that were found on the way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinksOf {
+    /// The page of the run.
+    pub run: Option<String>,
+    /// The page of the check.
+    pub check: Option<String>,
+    /// The page of the commit.
+    pub commit: Option<String>,
+    /// By the name of the environment.
+    pub environments: BTreeMap<String, String>,
+}
+
+impl From<LinksOf> for Links {
+    fn from(links: LinksOf) -> Links {
+        Links {
+            run: links.run,
+            check: links.check,
+            commit: links.commit,
+            environments: links.environments,
+            delivery: None,
+        }
+    }
+}
+
+/// The surfaces of one run.
+pub struct Surfaces<'a> {
+    api: &'a Api,
+    place: Place,
+    wanted: Wanted,
+    redactor: Arc<Redactor>,
+    comment: Option<Sticky<'a>>,
+    check: Option<Check<'a>>,
+    /// What was last said at each status.
+    statuses: BTreeMap<String, status::State>,
+    deployments: BTreeMap<String, Deployment<'a>>,
+    told: Told,
+}
+
+impl<'a> Surfaces<'a> {
+    /// The surfaces; nothing is asked yet.
+    pub fn new(api: &'a Api, place: Place, wanted: Wanted, redactor: Arc<Redactor>) -> Self {
+        let mut told = Told::default();
+        for (is_wanted, surface) in [
+            (wanted.comment, Surface::Comment),
+            (wanted.check, Surface::Check),
+            (wanted.status, Surface::Status),
+            (wanted.deployment, Surface::Deployment),
+        ] {
+            if !is_wanted {
+                told.delivery.leave_off(surface, "configured so");
+            }
+        }
+        Surfaces {
+            api,
+            place,
+            wanted,
+            redactor,
+            comment: None,
+            check: None,
+            statuses: BTreeMap::new(),
+            deployments: BTreeMap::new(),
+            told,
+        }
+    }
+
+    /// What was told.
+    pub fn into_told(mut self) -> Told {
+        self.told.requests = self.api.requests();
+        self.told
+    }
+
+    /// Tell how it stands, or how it ended.
+    pub async fn tell(&mut self, report: &Report) {
+        if self.wanted.only_rollouts {
+            // The commit of the job is not the one that is rolled out.
+            let Some(rollout) = report.rollouts.last() else {
+                return;
+            };
+            self.place.head.clone_from(&rollout.candidate.commit);
+        }
+        self.told.links.run = Some(self.place.run_url());
+        self.told.links.commit = Some(self.place.commit_url(&report.revision.commit));
+        for (name, page) in &self.wanted.pages {
+            if let Some(url) = &page.url {
+                self.told.links.environments.insert(name.clone(), url.clone());
+            }
+        }
+        self.tell_comment(report).await;
+        self.tell_statuses(report).await;
+        self.tell_check(report).await;
+        self.tell_deployments(report).await;
+    }
+
+    async fn tell_comment(&mut self, report: &Report) {
+        let of_rollout = report.rollouts.last().and_then(|rollout| rollout.pull_request);
+        let Some(pull_request) = report.pull_request.or(of_rollout) else {
+            let why = "the commit belongs to no pull request";
+            self.told.delivery.leave_off(Surface::Comment, why);
+            return;
+        };
+        if !self.wanted.comment || self.told.delivery.is_shut(Surface::Comment) {
+            return;
+        }
+        let text = markdown::comment(report, &self.links(), MOST_CHARACTERS - MARKER);
+        let text = self.redactor.text(text);
+        let (api, place, id) = (self.api, &self.place, &self.wanted.id);
+        let comment = self
+            .comment
+            .get_or_insert_with(|| Sticky::new(api, place, pull_request, id));
+        let written = comment.write(&text).await;
+        let written = self.told.delivery.note(Surface::Comment, written);
+        self.told.comment_id = written.map(|written| written.id()).or(self.told.comment_id);
+    }
+
+    async fn tell_statuses(&mut self, report: &Report) {
+        if !self.wanted.status {
+            return;
+        }
+        for (context, state, description) in self.states(report) {
+            let said = self.statuses.get(&context) == Some(&state);
+            if said || self.told.delivery.is_shut(Surface::Status) {
+                continue;
+            }
+            let description = self.redactor.text(description);
+            let set = status::set(self.api, &self.place, &context, state, &description).await;
+            if self.told.delivery.note(Surface::Status, set).is_some() {
+                self.statuses.insert(context, state);
+            }
+        }
+    }
+
+    /// The statuses as they are to be: one of the whole run, unless the job is
+    /// for some environments alone, and one of each environment.
+    fn states(&self, report: &Report) -> Vec<(String, status::State, String)> {
+        let ended = report.ended.as_ref().map(|end| end.outcome);
+        let whole = (status_of(ended), headline(report));
+        let mut states: BTreeMap<String, (status::State, String)> = BTreeMap::new();
+        if !self.wanted.only_rollouts {
+            match self.wanted.environments.as_slice() {
+                [] => {
+                    states.insert("baepo".into(), whole);
+                }
+                chosen => states.extend(
+                    chosen.iter().map(|name| (format!("baepo/{name}"), whole.clone())),
+                ),
+            }
+        }
+        for rollout in &report.rollouts {
+            let context = format!("baepo/{}", rollout.environment);
+            let outcome = rollout.outcome.or(ended);
+            states.insert(context, (status_of(outcome), rollout_headline(rollout)));
+        }
+        let states = states.into_iter();
+        states.map(|(context, (state, text))| (context, state, text)).collect()
+    }
+
+    /// The check is made at once and shown again when a rollout begins and at
+    /// the end: what is between is in the comment.
+    async fn tell_check(&mut self, report: &Report) {
+        if !self.wanted.check || self.told.delivery.is_shut(Surface::Check) {
+            return;
+        }
+        let is_new = self.check.is_none();
+        let (api, place, id) = (self.api, self.place.clone(), &self.wanted.id);
+        let check = self.check.get_or_insert_with(|| Check::new(api, place, id));
+        let links = links(&self.told.links);
+        let page = Page {
+            title: self.redactor.text(headline(report)),
+            summary: self.redactor.text(markdown::check(report, &links, check::MOST_CHARACTERS - 200)),
+            text: String::new(),
+        };
+        let shown = match &report.ended {
+            Some(end) => {
+                let annotations = annotations(report);
+                check.end(&page, conclusion(end.outcome, end.cause), &annotations).await
+            }
+            None if is_new || check.id().is_none() => check.show(&page).await,
+            None => return,
+        };
+        self.told.check_run_id = check.id();
+        self.told.links.check = check.url();
+        self.told.delivery.note(Surface::Check, shown);
+    }
+
+    async fn tell_deployments(&mut self, report: &Report) {
+        if !self.wanted.deployment {
+            return;
+        }
+        for rollout in &report.rollouts {
+            if self.told.delivery.is_shut(Surface::Deployment) {
+                return;
+            }
+            let said = self.tell_deployment(rollout, report).await;
+            self.told.delivery.note(Surface::Deployment, said);
+        }
+    }
+
+    async fn tell_deployment(
+        &mut self,
+        rollout: &RolloutReport,
+        report: &Report,
+    ) -> Result<(), ApiError> {
+        let environment = &rollout.environment;
+        let page = self.wanted.pages.get(environment).cloned().unwrap_or_default();
+        let commit = match self.wanted.is_pull_request {
+            true => &self.place.head,
+            false => &rollout.candidate.commit,
+        };
+        let deployed = Deployed {
+            environment: environment.clone(),
+            commit: commit.clone(),
+            release: rollout.release.to_string(),
+            url: page.url.clone(),
+            is_transient: page.is_transient,
+        };
+        let (api, place) = (self.api, self.place.clone());
+        let deployment = self
+            .deployments
+            .entry(environment.clone())
+            .or_insert_with(|| Deployment::new(api, place, deployed));
+        let ended = report.ended.as_ref().map(|end| end.outcome);
+        let (state, description) = match rollout.outcome.or(ended) {
+            None => (deployment::State::InProgress, format!("{} goes on", rollout.strategy)),
+            Some(Outcome::Waiting) => (deployment::State::InProgress, headline(report)),
+            Some(outcome) => (deployment_of(outcome), rollout_headline(rollout)),
+        };
+        let said = deployment.say(state, &self.redactor.text(description)).await;
+        self.told.deployment_id = deployment.id().or(self.told.deployment_id);
+        self.told.environment_url = page.url;
+        said
+    }
+
+    fn links(&self) -> Links {
+        links(&self.told.links)
+    }
+}
+
+fn links(found: &LinksOf) -> Links {
+    found.clone().into()
+}
+
+/// All remarks of a run on its code.
+pub fn annotations(report: &Report) -> Vec<Annotation> {
+    let stages = report.stages.iter();
+    stages.flat_map(|stage| stage.annotations.iter().cloned()).collect()
+}
+
+fn status_of(outcome: Option<Outcome>) -> status::State {
+    match outcome {
+        None | Some(Outcome::Waiting) => status::State::Pending,
+        Some(Outcome::Succeeded) => status::State::Success,
+        Some(Outcome::RolledBack | Outcome::Failed | Outcome::Refused) => status::State::Failure,
+        Some(Outcome::Stuck | Outcome::Cancelled) => status::State::Error,
+    }
+}
+
+fn deployment_of(outcome: Outcome) -> deployment::State {
+    match outcome {
+        Outcome::Waiting => deployment::State::InProgress,
+        Outcome::Succeeded => deployment::State::Success,
+        Outcome::RolledBack | Outcome::Failed | Outcome::Refused | Outcome::Cancelled => {
+            deployment::State::Failure
+        }
+        Outcome::Stuck => deployment::State::Error,
+    }
+}
+
+fn conclusion(outcome: Outcome, cause: RunCause) -> Conclusion {
+    match outcome {
+        Outcome::Succeeded => Conclusion::Success,
+        Outcome::RolledBack | Outcome::Failed | Outcome::Stuck => Conclusion::Failure,
+        Outcome::Waiting => Conclusion::Neutral,
+        Outcome::Cancelled => Conclusion::Cancelled,
+        Outcome::Refused if cause == RunCause::Rollout(Cause::Locked) => Conclusion::ActionRequired,
+        Outcome::Refused => Conclusion::Neutral,
+    }
+}

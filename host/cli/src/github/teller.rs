@@ -1,0 +1,200 @@
+//! Tells GitHub of a run beside it: the run never waits for GitHub, except for
+//! a while at its end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use baepo_core::pipeline::StageResult;
+use baepo_core::report::Report;
+use baepo_core::time::{Millis, Time};
+use baepo_runtime::capability::redact::Redactor;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::api::Api;
+use super::place::Place;
+use super::surfaces::{Surfaces, Told, Wanted};
+
+/// How often a run is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// The least time between two edits.
+const LEAST_PAUSE: Millis = Millis::from_secs(10);
+/// After so long, an edit is worth it for new numbers alone; twice as long
+/// after each of those.
+const FIRST_QUIET: Millis = Millis::from_secs(60);
+/// The longest time with old numbers.
+const LONGEST_QUIET: Millis = Millis::from_secs(960);
+/// After so many requests nothing is told but the end, which takes about ten:
+/// a job has a thousand in an hour for all that its repository does.
+const MOST_REQUESTS: u32 = 26;
+
+/// Tells GitHub.
+pub(crate) struct Teller {
+    is_wanted: Arc<AtomicBool>,
+    reports: mpsc::UnboundedSender<Report>,
+    task: JoinHandle<Told>,
+}
+
+impl Teller {
+    /// Begin.
+    pub(crate) fn start(api: Api, place: Place, wanted: Wanted, redactor: Arc<Redactor>) -> Teller {
+        let (reports, received) = mpsc::unbounded_channel();
+        let is_wanted = Arc::new(AtomicBool::new(true));
+        let flag = Arc::clone(&is_wanted);
+        let runtime = tokio::runtime::Handle::current();
+        // A thread of its own: what is asked of GitHub is written with async
+        // closures, whose futures cannot be shown to be `Send`.
+        let task = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                let surfaces = Surfaces::new(&api, place, wanted, redactor);
+                listen(&api, surfaces, received, &flag).await
+            })
+        });
+        Teller {
+            is_wanted,
+            reports,
+            task,
+        }
+    }
+
+    /// How the run stands. Costs nothing most of the time.
+    pub(crate) fn offer(&self, report: &Report) {
+        if report.ended.is_some() || self.is_wanted.swap(false, Ordering::Relaxed) {
+            // Who does not listen any more has ended already.
+            let _ = self.reports.send(report.clone());
+        }
+    }
+
+    /// What was told, once the end is.
+    pub(crate) async fn end(self) -> Told {
+        drop(self.reports);
+        self.task.await.unwrap_or_default()
+    }
+}
+
+async fn listen(
+    api: &Api,
+    mut surfaces: Surfaces<'_>,
+    mut reports: mpsc::UnboundedReceiver<Report>,
+    is_wanted: &AtomicBool,
+) -> Told {
+    let mut pace = Pace::default();
+    let mut next = reports.recv().await;
+    while let Some(mut report) = next {
+        // Only the newest counts.
+        while let Ok(newer) = reports.try_recv() {
+            report = newer;
+        }
+        let has_ended = report.ended.is_some();
+        let is_due = api.requests() < MOST_REQUESTS && pace.is_due(&report, api.clock().now());
+        if has_ended || is_due {
+            surfaces.tell(&report).await;
+        }
+        if has_ended {
+            break;
+        }
+        // Nothing is wanted meanwhile, so what comes is the end.
+        next = match tokio::time::timeout(LOOK, reports.recv()).await {
+            Ok(next) => next,
+            Err(_) => {
+                is_wanted.store(true, Ordering::Relaxed);
+                reports.recv().await
+            }
+        };
+    }
+    surfaces.into_told()
+}
+
+/// When an edit is worth it.
+#[derive(Debug, Default)]
+struct Pace {
+    last: Option<(Time, String)>,
+    quiet: Millis,
+}
+
+impl Pace {
+    fn is_due(&mut self, report: &Report, now: Time) -> bool {
+        let shape = shape(report);
+        if let Some((at, before)) = &self.last {
+            let since = now.since(*at);
+            let has_changed = *before != shape;
+            if since < LEAST_PAUSE || (!has_changed && since < self.quiet) {
+                return false;
+            }
+            self.quiet = match has_changed {
+                true => FIRST_QUIET,
+                false => Millis(self.quiet.0 * 2).min(LONGEST_QUIET),
+            };
+        } else {
+            self.quiet = FIRST_QUIET;
+        }
+        self.last = Some((now, shape));
+        true
+    }
+}
+
+/// What people want to be told at once, as a text to compare.
+fn shape(report: &Report) -> String {
+    let stages = report.stages.iter().map(|stage| match stage.result {
+        None => 'r',
+        Some(StageResult::Passed) => 'p',
+        Some(StageResult::Failed) => 'f',
+        Some(StageResult::Waiting) => 'w',
+        Some(StageResult::Skipped) => 's',
+    });
+    let mut shape: String = stages.collect();
+    for rollout in &report.rollouts {
+        shape.push_str(&format!(
+            " {} {} {} {:?}",
+            rollout.weight.value(),
+            rollout.holding.is_some(),
+            rollout.turned_back.is_some(),
+            rollout.outcome
+        ));
+    }
+    shape
+}
+
+#[cfg(test)]
+mod tests {
+    use baepo_core::pipeline::{RunEntry, RunRecord, Stage};
+    use baepo_core::release::Revision;
+
+    use super::*;
+
+    fn report() -> Report {
+        let began = RunEntry::Began {
+            run: "1".into(),
+            app: "shop".into(),
+            revision: Revision {
+                commit: "abc".into(),
+                ref_name: "main".into(),
+                summary: String::new(),
+                committed_at: Time(0),
+            },
+            trigger: "push".into(),
+            pull_request: None,
+        };
+        let record = RunRecord {
+            at: Time(0),
+            entry: began,
+        };
+        Report::of(&[record]).unwrap()
+    }
+
+    #[test]
+    fn what_matters_is_told_after_ten_seconds_and_numbers_more_and_more_rarely() {
+        let mut pace = Pace::default();
+        let mut report = report();
+        let due = |pace: &mut Pace, report: &Report, from: u64, to: u64| -> Vec<u64> {
+            (from..to).filter(|s| pace.is_due(report, Time(s * 1000))).collect()
+        };
+        assert_eq!(due(&mut pace, &report, 0, 500), [0, 60, 180, 420]);
+        report.apply(&RunRecord {
+            at: Time(1),
+            entry: RunEntry::StageBegan { stage: Stage::Release },
+        });
+        assert_eq!(due(&mut pace, &report, 421, 520), [430, 490]);
+    }
+}

@@ -1,0 +1,323 @@
+//! Whole runs of the real binary, as a job of GitHub has them.
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use baepo_runtime::load::{Load, LoadOptions};
+use serde_json::{Value, json};
+
+use super::Fake;
+use super::fake::{JOB, Pull};
+use crate::life::{Checkout, said};
+
+/// The number of the pull request.
+pub(super) const PULL: u64 = 12;
+
+const CANARY: &str = "    url: https://shop.acme.dev\n    strategy:\n      plugin: builtin:canary\n      \
+     with: { steps: [1%, 5%, 25%, 50%], observe: { min: 1s, max: 2s }, max-observe: 20s, bake: 1s }\n    \
+     on-no-evidence: continue-on-health\n";
+
+/// A repository with an environment that has an agent, and its GitHub.
+pub(super) struct Site<'a> {
+    pub(super) checkout: Checkout,
+    github: &'a Fake,
+    /// Where the binary finds it: itself, or through a proxy.
+    api_url: String,
+    run: u64,
+}
+
+/// What a job left behind.
+pub(super) struct Done {
+    pub(super) output: Output,
+    pub(super) summary: String,
+    outputs: String,
+}
+
+impl Done {
+    /// An output of the step.
+    pub(super) fn value(&self, name: &str) -> String {
+        let mut lines = self.outputs.lines();
+        let fence = lines.find_map(|line| line.strip_prefix(&format!("{name}<<")));
+        let fence = fence.unwrap_or_else(|| panic!("no output {name}: {}", self.outputs));
+        lines.take_while(|line| *line != fence).collect::<Vec<_>>().join("\n")
+    }
+
+    pub(super) fn log(&self) -> String {
+        said(&self.output)
+    }
+
+    #[track_caller]
+    pub(super) fn shows(&self, code: i32, words: &[&str]) {
+        let log = self.log();
+        assert_eq!(self.output.status.code(), Some(code), "{log}");
+        for word in words {
+            assert!(log.contains(word), "`{word}` is not in: {log}");
+        }
+    }
+}
+
+impl<'a> Site<'a> {
+    pub(super) fn new(github: &'a Fake, api_url: &str) -> Site<'a> {
+        let mut checkout = Checkout::new();
+        checkout.commit("v1", &checkout.config("hello", CANARY));
+        checkout.start_agent();
+        let api_url = api_url.to_owned();
+        Site {
+            checkout,
+            github,
+            api_url,
+            run: 100,
+        }
+    }
+
+    /// Commit a revision; it came by the pull request.
+    pub(super) fn merge(&self, revision: &str, greeting: &str, settings: &str) {
+        self.checkout.commit(revision, &self.checkout.config(greeting, settings));
+        let head = self.checkout.head();
+        self.github.state().pulls = vec![Pull {
+            number: PULL,
+            commits: vec![head.clone()],
+            head: "f".repeat(40),
+            merge_commit: Some(head),
+            is_merged: true,
+        }];
+    }
+
+    /// A job of this event with these arguments.
+    pub(super) fn job(&mut self, event: &str, arguments: &[&str]) -> Done {
+        self.run += 1;
+        let path = |name: &str| -> PathBuf { self.checkout.path().join(".baepo").join(name) };
+        std::fs::create_dir_all(path("")).unwrap();
+        let head = self.checkout.head();
+        let payload = match event {
+            "pull_request" => json!({
+                "pull_request": { "number": PULL, "head": { "sha": head }, "base": { "sha": head } },
+                "repository": { "default_branch": "main" },
+            }),
+            _ => json!({ "repository": { "default_branch": "main" } }),
+        };
+        std::fs::write(path("event.json"), payload.to_string()).unwrap();
+        for file in ["summary", "outputs"] {
+            std::fs::write(path(file), "").unwrap();
+        }
+        let output = self
+            .checkout
+            .baepo(arguments)
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_EVENT_NAME", event)
+            .env("GITHUB_EVENT_PATH", path("event.json"))
+            .env("GITHUB_REF", "refs/heads/main")
+            .env("GITHUB_REPOSITORY", "acme/shop")
+            .env("GITHUB_RUN_ID", self.run.to_string())
+            .env("GITHUB_RUN_ATTEMPT", "1")
+            .env("GITHUB_SHA", head)
+            .env("GITHUB_API_URL", &self.api_url)
+            .env("GITHUB_GRAPHQL_URL", format!("{}/graphql", self.github.url()))
+            .env("GITHUB_TOKEN", JOB.0)
+            .env("GITHUB_STEP_SUMMARY", path("summary"))
+            .env("GITHUB_OUTPUT", path("outputs"))
+            .output()
+            .unwrap();
+        let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+        Done {
+            output,
+            summary: read("summary"),
+            outputs: read("outputs"),
+        }
+    }
+
+    /// The one comment of the pull request.
+    #[track_caller]
+    pub(super) fn comment(&self) -> String {
+        let state = self.github.state();
+        let comments: Vec<_> = state.comments.iter().filter(|c| c.issue == PULL).collect();
+        assert_eq!(comments.len(), 1, "{comments:#?}");
+        comments[0].body.clone()
+    }
+
+    fn requests(&self) -> usize {
+        self.github.state().requests.len()
+    }
+
+    fn load(&self) -> Load {
+        let mut options = LoadOptions::new(format!("127.0.0.1:{}", self.checkout.port));
+        options.rate = Some(1_500.0);
+        Load::start(options)
+    }
+
+    /// The state of the newest status of a context.
+    fn status(&self, context: &str) -> Value {
+        let state = self.github.state();
+        let newest = state.statuses.iter().rev().find(|(_, status)| status["context"] == context);
+        newest.unwrap_or_else(|| panic!("no status {context}")).1["state"].clone()
+    }
+}
+
+/// Everything that a run may come to, one job after the other at one pull
+/// request; the summaries.
+pub(super) async fn every_case(github: &Fake, api_url: &str) -> Vec<String> {
+    let mut site = Site::new(github, api_url);
+    let mut summaries = vec![first_install(&mut site)];
+    let load = site.load();
+    summaries.push(five_steps(&mut site));
+    summaries.push(turned_back(&mut site));
+    drop(load.stop().await);
+    summaries.push(preview(&mut site));
+    summaries.push(build_failed(&mut site));
+    summaries.extend(waiting_and_resumed(&mut site));
+    summaries.extend(held_and_aborted(&mut site));
+    summaries.push(locked(&mut site));
+    summaries.push(read_only(&mut site));
+    summaries.push(pushed_directly(&mut site));
+    summaries
+}
+
+fn first_install(site: &mut Site<'_>) -> String {
+    site.merge("v1", "hello", CANARY);
+    let done = site.job("push", &["run"]);
+    done.shows(0, &["GitHub (", "comment ✅ · check ✅ · status ✅ · deployment ✅"]);
+    let comment = site.comment();
+    assert!(comment.contains("### 🟢 Live in production"), "{comment}");
+    assert_eq!(done.value("environment-url"), "https://shop.acme.dev");
+    let state = site.github.state();
+    assert_eq!(done.value("comment-id"), state.comments[0].id.to_string());
+    assert_eq!(done.value("check-run-id"), state.checks[0].id.to_string());
+    assert_eq!(done.value("deployment-id"), state.deployments[0].id.to_string());
+    done.summary
+}
+
+fn five_steps(site: &mut Site<'_>) -> String {
+    site.merge("v2", "hello", CANARY);
+    let before = site.requests();
+    let done = site.job("push", &["run"]);
+    done.shows(0, &["comment ✅ · check ✅ · status ✅ · deployment ✅"]);
+    let requests = site.requests() - before;
+    assert!(requests <= 40, "{requests} requests for a canary of five steps");
+    assert!(done.log().contains(&format!("GitHub ({requests} requests)")) || requests > 0);
+    assert_eq!(site.status("baepo/production"), "success");
+    let state = site.github.state();
+    let states: Vec<&str> = state.deployments.iter().map(|one| one.state()).collect();
+    assert_eq!(states, ["inactive", "success"]);
+    drop(state);
+    for wanted in ["Share of traffic in production", "| 25 % |", "Nothing to do."] {
+        assert!(site.comment().contains(wanted), "{wanted}: {}", site.comment());
+    }
+    done.summary
+}
+
+fn turned_back(site: &mut Site<'_>) -> String {
+    site.merge("v3", "hello", CANARY);
+    let done = site.job("push", &["run"]);
+    done.shows(4, &["rolled back"]);
+    let comment = site.comment();
+    for wanted in ["### 🔴 Rolled back in production at", "All traffic is on `", "❌ failing"] {
+        assert!(comment.contains(wanted), "{wanted}: {comment}");
+    }
+    assert_eq!(site.status("baepo/production"), "failure");
+    let state = site.github.state();
+    let states: Vec<&str> = state.deployments.iter().map(|one| one.state()).collect();
+    assert_eq!(states, ["inactive", "success", "failure"]);
+    assert_eq!(state.checks[2].fields["conclusion"], "failure");
+    done.summary
+}
+
+fn preview(site: &mut Site<'_>) -> String {
+    site.merge("v2", "next", CANARY);
+    let deployments = site.github.state().deployments.len();
+    let done = site.job("pull_request", &["run"]);
+    done.shows(0, &[]);
+    let comment = site.comment();
+    for wanted in ["Plan for production: canary", "everyone is back on", "| 2s | 1 % | 1s to 2s of evidence |"] {
+        assert!(comment.contains(wanted), "{wanted}: {comment}");
+    }
+    assert_eq!(site.status("baepo"), "success");
+    assert_eq!(site.github.state().deployments.len(), deployments);
+    done.summary
+}
+
+fn build_failed(site: &mut Site<'_>) -> String {
+    let config = site.checkout.config("hello", CANARY).replace("cp, prebuilt", "cp, absent");
+    site.checkout.commit("v2", &config);
+    let done = site.job("pull_request", &["run"]);
+    done.shows(6, &[]);
+    assert!(site.comment().contains("### 🔴 Build failed"), "{}", site.comment());
+    assert_eq!(site.status("baepo"), "failure");
+    done.summary
+}
+
+fn waiting_and_resumed(site: &mut Site<'_>) -> [String; 2] {
+    site.merge("v2", "third", CANARY);
+    let waiting = site.job("push", &["run", "--max-wait", "0s"]);
+    waiting.shows(0, &[]);
+    let comment = site.comment();
+    assert!(comment.contains("### 🟡 Waiting at"), "{comment}");
+    assert_eq!(site.status("baepo/production"), "pending");
+    let deployments = site.github.state().deployments.len();
+    // The timer is not told which pull request it is about: the rollout is.
+    site.github.state().pulls.clear();
+    let resumed = site.job("schedule", &["run"]);
+    resumed.shows(0, &["comment ✅"]);
+    assert!(site.comment().contains("### 🟢 Live in production"), "{}", site.comment());
+    let state = site.github.state();
+    assert_eq!(state.deployments.len(), deployments);
+    assert_eq!(state.deployments[deployments - 1].state(), "success");
+    drop(state);
+    // A tick with nothing to do asks GitHub for nothing.
+    let before = site.requests();
+    site.job("schedule", &["run"]).shows(0, &["nothing is on its way"]);
+    assert_eq!(site.requests(), before);
+    [waiting.summary, resumed.summary]
+}
+
+fn held_and_aborted(site: &mut Site<'_>) -> [String; 2] {
+    let hold = CANARY.replace("bake: 1s", "bake: 1s, hold-at: [5%]");
+    site.merge("v2", "fourth", &hold);
+    let held = site.job("push", &["run", "--max-wait", "6s"]);
+    held.shows(0, &[]);
+    let comment = site.comment();
+    assert!(comment.contains("### 🟣 Waiting at 5 %"), "{comment}");
+    assert!(comment.contains("`baepo promote`"), "{comment}");
+    let output = site.checkout.run(&["abort"]);
+    assert_eq!(output.status.code(), Some(4), "{}", said(&output));
+    let again = site.job("push", &["run"]);
+    again.shows(4, &[]);
+    [held.summary, again.summary]
+}
+
+fn locked(site: &mut Site<'_>) -> String {
+    site.checkout.run(&["lock", "--reason", "the database @moves"]);
+    site.merge("v2", "fifth", CANARY);
+    let done = site.job("push", &["run"]);
+    done.shows(8, &[]);
+    let comment = site.comment();
+    assert!(comment.contains("### 🔒 "), "{comment}");
+    assert!(!comment.contains("@moves"), "{comment}");
+    site.checkout.run(&["unlock"]);
+    done.summary
+}
+
+/// As of a fork: the token may only read.
+fn read_only(site: &mut Site<'_>) -> String {
+    site.github.state().is_read_only = true;
+    let before = site.comment();
+    let done = site.job("pull_request", &["run"]);
+    done.shows(
+        0,
+        &["⚠ comment not told: the token may not do that, it would need pull_requests=write"],
+    );
+    assert_eq!(site.comment(), before);
+    assert!(done.summary.contains("Plan for production"), "{}", done.summary);
+    assert!(done.summary.contains("**Delivery:** ⚠ comment not told"), "{}", done.summary);
+    site.github.state().is_read_only = false;
+    done.summary
+}
+
+fn pushed_directly(site: &mut Site<'_>) -> String {
+    site.merge("v2", "sixth", CANARY);
+    site.github.state().pulls.clear();
+    let before = site.comment();
+    let done = site.job("push", &["run"]);
+    done.shows(0, &["belongs to no pull request", "check ✅ · status ✅ · deployment ✅"]);
+    assert_eq!(site.comment(), before);
+    done.summary
+}
