@@ -23,7 +23,9 @@ async fn write(github: &Fake, run: u64, attempt: u32, text: &str) -> Written {
 /// The bodies of what this author wrote under the marker of the shop.
 fn bodies(state: &State, author: Actor) -> Vec<String> {
     let ours = state.comments.iter().filter(|c| c.author == author);
-    ours.map(|c| c.body.clone()).filter(|body| body.starts_with("<!-- baepo")).collect()
+    ours.map(|c| c.body.clone())
+        .filter(|body| body.starts_with("<!-- baepo"))
+        .collect()
 }
 
 #[tokio::test]
@@ -37,19 +39,31 @@ async fn the_first_write_makes_a_comment_and_later_ones_edit_it() {
     };
     assert_eq!(comment.write("ended").await.unwrap(), Written::Updated(id));
     assert_eq!(bodies(&github.state(), JOB.1), [marked(5, 1, "ended")]);
-    assert_eq!(github.state().count("POST /repos/acme/shop/issues/12/comments"), 1);
+    assert_eq!(
+        github
+            .state()
+            .count("POST /repos/acme/shop/issues/12/comments"),
+        1
+    );
 }
 
 #[tokio::test]
 async fn it_is_found_on_the_fourth_page_among_the_comments_of_others() {
     let github = Fake::start().await;
     for number in 0..320 {
-        github.state().say(PULL, PERSON.1, &format!("number {number}"));
+        github
+            .state()
+            .say(PULL, PERSON.1, &format!("number {number}"));
     }
     let ours = github.state().say(PULL, JOB.1, &marked(4, 1, "old"));
     github.state().say(PULL, PERSON.1, "after it");
     assert_eq!(write(&github, 5, 1, "new").await, Written::Updated(ours));
-    assert_eq!(github.state().count("GET /repos/acme/shop/issues/12/comments"), 4);
+    assert_eq!(
+        github
+            .state()
+            .count("GET /repos/acme/shop/issues/12/comments"),
+        4
+    );
     assert_eq!(bodies(&github.state(), JOB.1), [marked(5, 1, "new")]);
 }
 
@@ -59,7 +73,10 @@ async fn a_marker_that_somebody_else_wrote_counts_for_nothing() {
     let theirs = marked(99, 1, "trust me");
     github.state().say(PULL, PERSON.1, &theirs);
     github.state().say(PULL, OTHER_BOT, &theirs);
-    assert!(matches!(write(&github, 5, 1, "ours").await, Written::Created(_)));
+    assert!(matches!(
+        write(&github, 5, 1, "ours").await,
+        Written::Created(_)
+    ));
     let state = github.state();
     assert_eq!(bodies(&state, PERSON.1), [theirs.clone()]);
     assert_eq!(bodies(&state, OTHER_BOT), [theirs]);
@@ -70,7 +87,9 @@ async fn a_marker_that_somebody_else_wrote_counts_for_nothing() {
 async fn where_nobody_says_who_the_token_is_a_person_is_still_not_taken_for_it() {
     let github = Fake::start().await;
     github.state().hides_viewer = true;
-    github.state().say(PULL, PERSON.1, &marked(99, 1, "trust me"));
+    github
+        .state()
+        .say(PULL, PERSON.1, &marked(99, 1, "trust me"));
     let ours = github.state().say(PULL, JOB.1, &marked(4, 1, "old"));
     assert_eq!(write(&github, 5, 1, "new").await, Written::Updated(ours));
 }
@@ -80,8 +99,13 @@ async fn the_comment_of_another_application_or_job_is_another_comment() {
     let github = Fake::start().await;
     let marker = Marker::of("shop/staging", Turn { run: 4, attempt: 1 }, "x");
     github.state().say(PULL, JOB.1, &format!("{marker}\nx"));
-    github.state().say(PULL + 1, JOB.1, &marked(4, 1, "of another pull request"));
-    assert!(matches!(write(&github, 5, 1, "new").await, Written::Created(_)));
+    github
+        .state()
+        .say(PULL + 1, JOB.1, &marked(4, 1, "of another pull request"));
+    assert!(matches!(
+        write(&github, 5, 1, "new").await,
+        Written::Created(_)
+    ));
     assert_eq!(bodies(&github.state(), JOB.1).len(), 3);
 }
 
@@ -94,7 +118,10 @@ async fn of_two_jobs_that_both_find_none_one_comment_is_left() {
         author: JOB.1,
         body: marked(4, 1, "the other job"),
     });
-    assert!(matches!(write(&github, 5, 1, "this job").await, Written::Updated(_)));
+    assert!(matches!(
+        write(&github, 5, 1, "this job").await,
+        Written::Updated(_)
+    ));
     assert_eq!(bodies(&github.state(), JOB.1), [marked(5, 1, "this job")]);
 }
 
@@ -115,12 +142,18 @@ async fn one_that_was_deleted_meanwhile_is_made_again() {
     let mut comment = Sticky::new(&client.api, &place, PULL, "shop");
     comment.write("begun").await.unwrap();
     github.state().comments.clear();
-    assert!(matches!(comment.write("ended").await.unwrap(), Written::Created(_)));
+    assert!(matches!(
+        comment.write("ended").await.unwrap(),
+        Written::Created(_)
+    ));
     assert_eq!(bodies(&github.state(), JOB.1), [marked(5, 1, "ended")]);
     // Between the look and the edit.
     let gone = Trouble::status(404, false);
     github.state().troubles.push(("PATCH ", gone, 1));
-    assert!(matches!(comment.write("again").await.unwrap(), Written::Updated(_)));
+    assert!(matches!(
+        comment.write("again").await.unwrap(),
+        Written::Updated(_)
+    ));
     assert_eq!(bodies(&github.state(), JOB.1), [marked(5, 1, "again")]);
 }
 
@@ -128,7 +161,10 @@ async fn one_that_was_deleted_meanwhile_is_made_again() {
 async fn what_says_the_same_is_not_written() {
     let github = Fake::start().await;
     let there = github.state().say(PULL, JOB.1, &marked(5, 1, "same"));
-    assert_eq!(write(&github, 5, 1, "same").await, Written::Unchanged(there));
+    assert_eq!(
+        write(&github, 5, 1, "same").await,
+        Written::Unchanged(there)
+    );
     assert_eq!(github.state().count("PATCH "), 0);
 }
 
@@ -137,9 +173,15 @@ async fn an_older_run_or_attempt_does_not_overwrite_a_newer() {
     let github = Fake::start().await;
     let there = github.state().say(PULL, JOB.1, &marked(9, 2, "newest"));
     assert_eq!(write(&github, 8, 5, "old run").await, Written::Newer(there));
-    assert_eq!(write(&github, 9, 1, "old attempt").await, Written::Newer(there));
+    assert_eq!(
+        write(&github, 9, 1, "old attempt").await,
+        Written::Newer(there)
+    );
     assert_eq!(bodies(&github.state(), JOB.1), [marked(9, 2, "newest")]);
-    assert_eq!(write(&github, 9, 3, "newer attempt").await, Written::Updated(there));
+    assert_eq!(
+        write(&github, 9, 3, "newer attempt").await,
+        Written::Updated(there)
+    );
     // Also where the older one knows its comment already.
     let client = Client::of_job(&github);
     let (old, new) = (place(10, 1), place(11, 1));

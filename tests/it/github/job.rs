@@ -14,8 +14,13 @@ use crate::life::{Checkout, said};
 pub(super) const PULL: u64 = 12;
 
 const CANARY: &str = "    url: https://shop.acme.dev\n    strategy:\n      plugin: builtin:canary\n      \
-     with: { steps: [1%, 5%, 25%, 50%], observe: { min: 1s, max: 2s }, max-observe: 20s, bake: 1s }\n    \
+     with: { steps: [5%, 10%, 25%, 50%], observe: { min: 1s, max: 2s }, max-observe: 20s, bake: 1s }\n    \
      on-no-evidence: continue-on-health\n";
+
+/// Where there is no traffic to judge by.
+fn quick() -> String {
+    CANARY.replace("max-observe: 20s", "max-observe: 2s")
+}
 
 /// A repository with an environment that has an agent, and its GitHub.
 pub(super) struct Site<'a> {
@@ -39,7 +44,10 @@ impl Done {
         let mut lines = self.outputs.lines();
         let fence = lines.find_map(|line| line.strip_prefix(&format!("{name}<<")));
         let fence = fence.unwrap_or_else(|| panic!("no output {name}: {}", self.outputs));
-        lines.take_while(|line| *line != fence).collect::<Vec<_>>().join("\n")
+        lines
+            .take_while(|line| *line != fence)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     pub(super) fn log(&self) -> String {
@@ -72,7 +80,8 @@ impl<'a> Site<'a> {
 
     /// Commit a revision; it came by the pull request.
     pub(super) fn merge(&self, revision: &str, greeting: &str, settings: &str) {
-        self.checkout.commit(revision, &self.checkout.config(greeting, settings));
+        self.checkout
+            .commit(revision, &self.checkout.config(greeting, settings));
         let head = self.checkout.head();
         self.github.state().pulls = vec![Pull {
             number: PULL,
@@ -112,7 +121,10 @@ impl<'a> Site<'a> {
             .env("GITHUB_RUN_ATTEMPT", "1")
             .env("GITHUB_SHA", head)
             .env("GITHUB_API_URL", &self.api_url)
-            .env("GITHUB_GRAPHQL_URL", format!("{}/graphql", self.github.url()))
+            .env(
+                "GITHUB_GRAPHQL_URL",
+                format!("{}/graphql", self.github.url()),
+            )
             .env("GITHUB_TOKEN", JOB.0)
             .env("GITHUB_STEP_SUMMARY", path("summary"))
             .env("GITHUB_OUTPUT", path("outputs"))
@@ -148,7 +160,11 @@ impl<'a> Site<'a> {
     /// The state of the newest status of a context.
     fn status(&self, context: &str) -> Value {
         let state = self.github.state();
-        let newest = state.statuses.iter().rev().find(|(_, status)| status["context"] == context);
+        let newest = state
+            .statuses
+            .iter()
+            .rev()
+            .find(|(_, status)| status["context"] == context);
         newest.unwrap_or_else(|| panic!("no status {context}")).1["state"].clone()
     }
 }
@@ -175,14 +191,23 @@ pub(super) async fn every_case(github: &Fake, api_url: &str) -> Vec<String> {
 fn first_install(site: &mut Site<'_>) -> String {
     site.merge("v1", "hello", CANARY);
     let done = site.job("push", &["run"]);
-    done.shows(0, &["GitHub (", "comment ✅ · check ✅ · status ✅ · deployment ✅"]);
+    done.shows(
+        0,
+        &[
+            "GitHub (",
+            "comment ✅ · check ✅ · status ✅ · deployment ✅",
+        ],
+    );
     let comment = site.comment();
     assert!(comment.contains("### 🟢 Live in production"), "{comment}");
     assert_eq!(done.value("environment-url"), "https://shop.acme.dev");
     let state = site.github.state();
     assert_eq!(done.value("comment-id"), state.comments[0].id.to_string());
     assert_eq!(done.value("check-run-id"), state.checks[0].id.to_string());
-    assert_eq!(done.value("deployment-id"), state.deployments[0].id.to_string());
+    assert_eq!(
+        done.value("deployment-id"),
+        state.deployments[0].id.to_string()
+    );
     done.summary
 }
 
@@ -192,15 +217,30 @@ fn five_steps(site: &mut Site<'_>) -> String {
     let done = site.job("push", &["run"]);
     done.shows(0, &["comment ✅ · check ✅ · status ✅ · deployment ✅"]);
     let requests = site.requests() - before;
-    assert!(requests <= 40, "{requests} requests for a canary of five steps");
-    assert!(done.log().contains(&format!("GitHub ({requests} requests)")) || requests > 0);
+    assert!(
+        requests <= 40,
+        "{requests} requests for a canary of five steps"
+    );
+    assert!(
+        done.log()
+            .contains(&format!("GitHub ({requests} requests)"))
+            || requests > 0
+    );
     assert_eq!(site.status("baepo/production"), "success");
     let state = site.github.state();
     let states: Vec<&str> = state.deployments.iter().map(|one| one.state()).collect();
     assert_eq!(states, ["inactive", "success"]);
     drop(state);
-    for wanted in ["Share of traffic in production", "| 25 % |", "Nothing to do."] {
-        assert!(site.comment().contains(wanted), "{wanted}: {}", site.comment());
+    for wanted in [
+        "Share of traffic in production",
+        "| 25 % |",
+        "Nothing to do.",
+    ] {
+        assert!(
+            site.comment().contains(wanted),
+            "{wanted}: {}",
+            site.comment()
+        );
     }
     done.summary
 }
@@ -210,7 +250,11 @@ fn turned_back(site: &mut Site<'_>) -> String {
     let done = site.job("push", &["run"]);
     done.shows(4, &["rolled back"]);
     let comment = site.comment();
-    for wanted in ["### 🔴 Rolled back in production at", "All traffic is on `", "❌ failing"] {
+    for wanted in [
+        "### 🔴 Rolled back in production at",
+        "All traffic is on `",
+        "❌ failing",
+    ] {
         assert!(comment.contains(wanted), "{wanted}: {comment}");
     }
     assert_eq!(site.status("baepo/production"), "failure");
@@ -227,7 +271,11 @@ fn preview(site: &mut Site<'_>) -> String {
     let done = site.job("pull_request", &["run"]);
     done.shows(0, &[]);
     let comment = site.comment();
-    for wanted in ["Plan for production: canary", "everyone is back on", "| 2s | 1 % | 1s to 2s of evidence |"] {
+    for wanted in [
+        "Plan for production: canary",
+        "everyone is back on",
+        "| 5 % | 1s to 2s of evidence |",
+    ] {
         assert!(comment.contains(wanted), "{wanted}: {comment}");
     }
     assert_eq!(site.status("baepo"), "success");
@@ -236,17 +284,24 @@ fn preview(site: &mut Site<'_>) -> String {
 }
 
 fn build_failed(site: &mut Site<'_>) -> String {
-    let config = site.checkout.config("hello", CANARY).replace("cp, prebuilt", "cp, absent");
+    let config = site
+        .checkout
+        .config("hello", CANARY)
+        .replace("cp, prebuilt", "cp, absent");
     site.checkout.commit("v2", &config);
     let done = site.job("pull_request", &["run"]);
     done.shows(6, &[]);
-    assert!(site.comment().contains("### 🔴 Build failed"), "{}", site.comment());
+    assert!(
+        site.comment().contains("### 🔴 Build failed"),
+        "{}",
+        site.comment()
+    );
     assert_eq!(site.status("baepo"), "failure");
     done.summary
 }
 
 fn waiting_and_resumed(site: &mut Site<'_>) -> [String; 2] {
-    site.merge("v2", "third", CANARY);
+    site.merge("v2", "third", &quick());
     let waiting = site.job("push", &["run", "--max-wait", "0s"]);
     waiting.shows(0, &[]);
     let comment = site.comment();
@@ -257,20 +312,25 @@ fn waiting_and_resumed(site: &mut Site<'_>) -> [String; 2] {
     site.github.state().pulls.clear();
     let resumed = site.job("schedule", &["run"]);
     resumed.shows(0, &["comment ✅"]);
-    assert!(site.comment().contains("### 🟢 Live in production"), "{}", site.comment());
+    assert!(
+        site.comment().contains("### 🟢 Live in production"),
+        "{}",
+        site.comment()
+    );
     let state = site.github.state();
     assert_eq!(state.deployments.len(), deployments);
     assert_eq!(state.deployments[deployments - 1].state(), "success");
     drop(state);
     // A tick with nothing to do asks GitHub for nothing.
     let before = site.requests();
-    site.job("schedule", &["run"]).shows(0, &["nothing is on its way"]);
+    site.job("schedule", &["run"])
+        .shows(0, &["Nothing is on its way"]);
     assert_eq!(site.requests(), before);
     [waiting.summary, resumed.summary]
 }
 
 fn held_and_aborted(site: &mut Site<'_>) -> [String; 2] {
-    let hold = CANARY.replace("bake: 1s", "bake: 1s, hold-at: [5%]");
+    let hold = quick().replace("bake: 1s", "bake: 1s, hold-at: [5%]");
     site.merge("v2", "fourth", &hold);
     let held = site.job("push", &["run", "--max-wait", "6s"]);
     held.shows(0, &[]);
@@ -280,12 +340,22 @@ fn held_and_aborted(site: &mut Site<'_>) -> [String; 2] {
     let output = site.checkout.run(&["abort"]);
     assert_eq!(output.status.code(), Some(4), "{}", said(&output));
     let again = site.job("push", &["run"]);
-    again.shows(4, &[]);
+    again.shows(
+        8,
+        &["Not rolled out to production", "was rolled back before"],
+    );
+    assert!(
+        site.comment()
+            .contains("### ⚪ Not rolled out to production"),
+        "{}",
+        site.comment()
+    );
     [held.summary, again.summary]
 }
 
 fn locked(site: &mut Site<'_>) -> String {
-    site.checkout.run(&["lock", "--reason", "the database @moves"]);
+    site.checkout
+        .run(&["lock", "--reason", "the database @moves"]);
     site.merge("v2", "fifth", CANARY);
     let done = site.job("push", &["run"]);
     done.shows(8, &[]);
@@ -306,18 +376,32 @@ fn read_only(site: &mut Site<'_>) -> String {
         &["⚠ comment not told: the token may not do that, it would need pull_requests=write"],
     );
     assert_eq!(site.comment(), before);
-    assert!(done.summary.contains("Plan for production"), "{}", done.summary);
-    assert!(done.summary.contains("**Delivery:** ⚠ comment not told"), "{}", done.summary);
+    assert!(
+        done.summary.contains("Plan for production"),
+        "{}",
+        done.summary
+    );
+    assert!(
+        done.summary.contains("**Delivery:** ⚠ comment not told"),
+        "{}",
+        done.summary
+    );
     site.github.state().is_read_only = false;
     done.summary
 }
 
 fn pushed_directly(site: &mut Site<'_>) -> String {
-    site.merge("v2", "sixth", CANARY);
+    site.merge("v2", "sixth", &quick());
     site.github.state().pulls.clear();
     let before = site.comment();
     let done = site.job("push", &["run"]);
-    done.shows(0, &["belongs to no pull request", "check ✅ · status ✅ · deployment ✅"]);
+    done.shows(
+        0,
+        &[
+            "belongs to no pull request",
+            "check ✅ · status ✅ · deployment ✅",
+        ],
+    );
     assert_eq!(site.comment(), before);
     done.summary
 }

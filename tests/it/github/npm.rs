@@ -35,9 +35,15 @@ const PATHS: [&str; 13] = [
 pub(super) fn modules() -> Option<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = here.parent().unwrap().join("target/tools/npm/node_modules");
-    let is_there = ["@stoplight/prism-cli", "@octokit/openapi", "mermaid", "jsdom", "marked"]
-        .iter()
-        .all(|package| folder.join(package).is_dir());
+    let is_there = [
+        "@stoplight/prism-cli",
+        "@octokit/openapi",
+        "mermaid",
+        "jsdom",
+        "marked",
+    ]
+    .iter()
+    .all(|package| folder.join(package).is_dir());
     assert!(
         is_there || std::env::var_os("CI").is_none(),
         "packages of npm are not on this machine: cargo xtask ci install"
@@ -47,7 +53,9 @@ pub(super) fn modules() -> Option<PathBuf> {
 
 /// A script of this folder.
 pub(super) fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("it/github/scripts").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("it/github/scripts")
+        .join(name)
 }
 
 /// Run a script of this folder on a text; what it printed.
@@ -89,7 +97,14 @@ impl Prism {
         let log_path = modules.join("../prism.log");
         let log = File::create(&log_path).unwrap();
         let child = Command::new(modules.join(".bin/prism"))
-            .args(["proxy", "--errors", "--host", "127.0.0.1", "--port", &port.to_string()])
+            .args([
+                "proxy",
+                "--errors",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                &port.to_string(),
+            ])
             .arg(&description)
             .arg(github)
             .stdin(Stdio::null())
@@ -119,8 +134,8 @@ impl Prism {
     /// Lines of its log about something that breaks the description.
     pub(super) fn violations(&self) -> Vec<String> {
         let log = self.log();
-        let lines = log.lines().filter(|line| line.contains("[VALIDATOR]") || line.contains("✖"));
-        lines.filter(|line| !line.contains("✔")).map(str::to_owned).collect()
+        let lines = log.lines().filter(|line| line.contains("prism/errors#"));
+        lines.map(str::to_owned).collect()
     }
 }
 

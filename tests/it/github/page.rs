@@ -21,10 +21,21 @@ pub(super) fn keep(modules: &Path, pages: &[String]) {
     let Some(browser) = browser() else { return };
     // The newest: they are the ends of runs.
     let drawn = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"])
-        .args(["--allow-file-access-from-files", "--virtual-time-budget=20000"])
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+        ])
+        .args([
+            "--allow-file-access-from-files",
+            "--virtual-time-budget=20000",
+        ])
         .args(["--window-size=920,1700"])
-        .arg(format!("--screenshot={}", folder.join("comment.png").display()))
+        .arg(format!(
+            "--screenshot={}",
+            folder.join("comment.png").display()
+        ))
         .arg(format!("file://{}", folder.join(shown(pages)).display()))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -37,7 +48,9 @@ pub(super) fn keep(modules: &Path, pages: &[String]) {
 
 /// The page that shows most: of a rollout that was turned back.
 fn shown(pages: &[String]) -> String {
-    let turned = pages.iter().rposition(|page| page.contains("### 🔴 Rolled back"));
+    let turned = pages
+        .iter()
+        .rposition(|page| page.contains("### 🔴 Rolled back"));
     format!("{:02}.html", turned.expect("one was rolled back"))
 }
 
@@ -56,7 +69,10 @@ fn browser() -> Option<PathBuf> {
 /// What is opened in a page is closed in it.
 #[track_caller]
 pub(super) fn is_balanced(page: &str) {
-    let fences = page.lines().filter(|line| line.trim_start().starts_with("```")).count();
+    let fences = page
+        .lines()
+        .filter(|line| line.trim_start().starts_with("```"))
+        .count();
     assert!(fences.is_multiple_of(2), "{fences} fences in\n{page}");
     let count = |word: &str| page.matches(word).count();
     assert_eq!(count("<details>"), count("</details>"), "{page}");

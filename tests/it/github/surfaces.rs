@@ -49,7 +49,10 @@ async fn annotations_are_handed_over_by_fifty_the_worst_first() {
             text: String::new(),
         };
         check.show(&page).await.unwrap();
-        check.end(&page, Conclusion::Failure, &remarks(many)).await.unwrap();
+        check
+            .end(&page, Conclusion::Failure, &remarks(many))
+            .await
+            .unwrap();
         let state = github.state();
         let run = &state.checks[0];
         assert_eq!(run.batches, batches);
@@ -62,7 +65,10 @@ async fn annotations_are_handed_over_by_fifty_the_worst_first() {
             "warning" => 1,
             _ => 2,
         };
-        let ranks = run.annotations.iter().map(|one| rank(&one["annotation_level"]));
+        let ranks = run
+            .annotations
+            .iter()
+            .map(|one| rank(&one["annotation_level"]));
         assert!(ranks.is_sorted(), "{many}");
         let summary = run.fields["output"]["summary"].as_str().unwrap();
         let more = (many as usize).saturating_sub(MOST_ANNOTATIONS);
@@ -82,7 +88,9 @@ fn deployed(commit: &str, environment: &str) -> Deployed {
 
 fn states(state: &State) -> Vec<String> {
     let deployments = state.deployments.iter();
-    deployments.map(|one| format!("{} {}", &one.sha[..4], one.state())).collect()
+    deployments
+        .map(|one| format!("{} {}", &one.sha[..4], one.state()))
+        .collect()
 }
 
 const FIRST: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -93,8 +101,12 @@ async fn what_served_production_is_closed_by_the_next_that_serves_and_by_nothing
     let github = Fake::start().await;
     let client = Client::of_job(&github);
     let say = async |commit: &str, state| {
-        let mut deployment = Deployment::new(&client.api, place(5, 1), deployed(commit, "production"));
-        deployment.say(deployment::State::InProgress, "canary goes on").await.unwrap();
+        let mut deployment =
+            Deployment::new(&client.api, place(5, 1), deployed(commit, "production"));
+        deployment
+            .say(deployment::State::InProgress, "canary goes on")
+            .await
+            .unwrap();
         deployment.say(state, "how it ended").await.unwrap();
     };
     say(FIRST, deployment::State::Success).await;
@@ -102,12 +114,21 @@ async fn what_served_production_is_closed_by_the_next_that_serves_and_by_nothing
     assert_eq!(states(&github.state()), ["aaaa success", "bbbb failure"]);
     let third = "c".repeat(40);
     say(&third, deployment::State::Success).await;
-    assert_eq!(states(&github.state()), ["aaaa inactive", "bbbb failure", "cccc success"]);
+    assert_eq!(
+        states(&github.state()),
+        ["aaaa inactive", "bbbb failure", "cccc success"]
+    );
     let newest = github.state().deployments[2].clone();
-    assert_eq!(newest.payload["baepo"]["release"], format!("sha256:{third}"));
+    assert_eq!(
+        newest.payload["baepo"]["release"],
+        format!("sha256:{third}")
+    );
     let status = newest.statuses.last().unwrap().clone();
     assert_eq!(status["environment_url"], "https://shop.acme.dev");
-    assert_eq!(status["log_url"], "https://github.com/acme/shop/actions/runs/5/attempts/1");
+    assert_eq!(
+        status["log_url"],
+        "https://github.com/acme/shop/actions/runs/5/attempts/1"
+    );
 }
 
 #[tokio::test]
@@ -115,10 +136,17 @@ async fn a_run_that_goes_on_uses_the_deployment_of_the_one_before() {
     let github = Fake::start().await;
     let client = Client::of_job(&github);
     for run in [5, 6] {
-        let mut deployment = Deployment::new(&client.api, place(run, 1), deployed(FIRST, "eu west"));
-        deployment.say(deployment::State::InProgress, &format!("by run {run}")).await.unwrap();
+        let mut deployment =
+            Deployment::new(&client.api, place(run, 1), deployed(FIRST, "eu west"));
+        deployment
+            .say(deployment::State::InProgress, &format!("by run {run}"))
+            .await
+            .unwrap();
         // The same again is not said.
-        deployment.say(deployment::State::InProgress, &format!("by run {run}")).await.unwrap();
+        deployment
+            .say(deployment::State::InProgress, &format!("by run {run}"))
+            .await
+            .unwrap();
     }
     let state = github.state();
     assert_eq!(state.deployments.len(), 1);
@@ -140,7 +168,10 @@ async fn the_deployment_of_a_job_with_an_environment_is_used_and_not_doubled() {
     });
     let client = Client::of_job(&github);
     let mut deployment = Deployment::new(&client.api, place(5, 1), deployed(FIRST, "production"));
-    deployment.say(deployment::State::Success, "live").await.unwrap();
+    deployment
+        .say(deployment::State::Success, "live")
+        .await
+        .unwrap();
     assert_eq!(deployment.id(), Some(id));
     assert_eq!(states(&github.state()), ["aaaa success"]);
 }
@@ -150,7 +181,10 @@ async fn what_a_killed_run_left_going_on_is_healed_by_the_next_that_serves() {
     let github = Fake::start().await;
     let client = Client::of_job(&github);
     let mut killed = Deployment::new(&client.api, place(5, 1), deployed(FIRST, "production"));
-    killed.say(deployment::State::InProgress, "canary goes on").await.unwrap();
+    killed
+        .say(deployment::State::InProgress, "canary goes on")
+        .await
+        .unwrap();
     let mut next = Deployment::new(&client.api, place(6, 1), deployed(SECOND, "production"));
     next.say(deployment::State::Success, "live").await.unwrap();
     assert_eq!(states(&github.state()), ["aaaa inactive", "bbbb success"]);
@@ -160,11 +194,20 @@ async fn what_a_killed_run_left_going_on_is_healed_by_the_next_that_serves() {
 async fn a_deployment_that_github_does_not_make_is_said() {
     let github = Fake::start().await;
     let conflict = super::fake::Trouble::status(409, false);
-    github.state().troubles.push(("POST /repos/acme/shop/deployments", conflict, 1));
+    github
+        .state()
+        .troubles
+        .push(("POST /repos/acme/shop/deployments", conflict, 1));
     let client = Client::of_job(&github);
     let mut deployment = Deployment::new(&client.api, place(5, 1), deployed(FIRST, "production"));
-    let error = deployment.say(deployment::State::InProgress, "x").await.unwrap_err();
-    assert_eq!(error.to_string(), "GitHub does not accept it (409): trouble");
+    let error = deployment
+        .say(deployment::State::InProgress, "x")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "GitHub does not accept it (409): trouble"
+    );
     // 202: merged instead.
     let merged = super::fake::Trouble::Says {
         status: 202,
@@ -172,8 +215,14 @@ async fn a_deployment_that_github_does_not_make_is_said() {
         message: "Auto-merged main into bread on deployment.",
         is_done: false,
     };
-    github.state().troubles.push(("POST /repos/acme/shop/deployments", merged, 1));
-    let error = deployment.say(deployment::State::InProgress, "x").await.unwrap_err();
+    github
+        .state()
+        .troubles
+        .push(("POST /repos/acme/shop/deployments", merged, 1));
+    let error = deployment
+        .say(deployment::State::InProgress, "x")
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("Auto-merged main"), "{error}");
 }
 
@@ -197,7 +246,9 @@ async fn a_commit_finds_its_pull_request_however_it_was_merged() {
     let client = Client::of_job(&github);
     let found = async |letter: &str| {
         let commit = commit(letter);
-        pull_request::of_commit(&client.api, &place(5, 1), &commit).await.unwrap()
+        pull_request::of_commit(&client.api, &place(5, 1), &commit)
+            .await
+            .unwrap()
     };
     assert_eq!(found("a").await, Some(1));
     assert_eq!(found("b").await, Some(2));

@@ -32,7 +32,11 @@ async fn a_comment_whose_answer_got_lost_is_not_made_twice() {
         github.state().troubles.push((COMMENTS, trouble.clone(), 2));
         comment(&Client::of_job(&github)).await.unwrap();
         let state = github.state();
-        assert_eq!((state.comments.len(), state.count(COMMENTS)), (1, 1), "{trouble:?}");
+        assert_eq!(
+            (state.comments.len(), state.count(COMMENTS)),
+            (1, 1),
+            "{trouble:?}"
+        );
     }
 }
 
@@ -46,7 +50,10 @@ async fn a_comment_that_was_not_made_is_sent_again() {
         assert_eq!(github.state().comments.len(), 1);
         // Half a second to one, one to two.
         let waits = client.waits();
-        assert_eq!(waits, [Duration::from_millis(750), Duration::from_millis(1500)]);
+        assert_eq!(
+            waits,
+            [Duration::from_millis(750), Duration::from_millis(1500)]
+        );
     }
 }
 
@@ -61,7 +68,10 @@ async fn check_status_and_deployment_are_not_made_twice_either() {
                 "POST /repos/acme/shop/deployments",
                 "PATCH /repos/acme/shop/check-runs/",
             ] {
-                github.state().troubles.push((beginning, trouble.clone(), 1));
+                github
+                    .state()
+                    .troubles
+                    .push((beginning, trouble.clone(), 1));
             }
             let client = Client::of_job(&github);
             all_but_the_comment(&client).await;
@@ -85,8 +95,13 @@ async fn all_but_the_comment(client: &Client) {
     };
     check.show(&page).await.unwrap();
     let remark = super::surfaces::remark(1, baepo_core::verdict::Level::Warning);
-    check.end(&page, Conclusion::Success, &[remark]).await.unwrap();
-    status::set(api, &place(5, 1), "baepo", status::State::Success, "fine").await.unwrap();
+    check
+        .end(&page, Conclusion::Success, &[remark])
+        .await
+        .unwrap();
+    status::set(api, &place(5, 1), "baepo", status::State::Success, "fine")
+        .await
+        .unwrap();
     let deployed = Deployed {
         environment: "production".into(),
         commit: HEAD.into(),
@@ -95,7 +110,10 @@ async fn all_but_the_comment(client: &Client) {
         is_transient: false,
     };
     let mut deployment = Deployment::new(api, place(5, 1), deployed);
-    deployment.say(deployment::State::InProgress, "canary goes on").await.unwrap();
+    deployment
+        .say(deployment::State::InProgress, "canary goes on")
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -107,7 +125,10 @@ async fn a_limit_is_waited_for_as_long_as_github_says() {
         (Trouble::limited(403, &[]), 60),
         (Trouble::limited(429, &[]), 60),
         (
-            Trouble::limited(403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &then)]),
+            Trouble::limited(
+                403,
+                &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &then)],
+            ),
             42,
         ),
     ];
@@ -116,7 +137,11 @@ async fn a_limit_is_waited_for_as_long_as_github_says() {
         github.state().troubles.push((COMMENTS, trouble.clone(), 1));
         let client = Client::of_job(&github);
         comment(&client).await.unwrap();
-        assert_eq!(client.waits(), [Duration::from_secs(seconds)], "{trouble:?}");
+        assert_eq!(
+            client.waits(),
+            [Duration::from_secs(seconds)],
+            "{trouble:?}"
+        );
         assert_eq!(github.state().comments.len(), 1);
     }
 }
@@ -151,7 +176,10 @@ async fn all_waiting_of_a_run_together_is_bounded() {
     github.state().troubles.push(("GET ", limited, 99));
     let client = Client::of_job(&github);
     for _ in 0..5 {
-        assert!(matches!(comment(&client).await, Err(ApiError::GivenUp { .. })));
+        assert!(matches!(
+            comment(&client).await,
+            Err(ApiError::GivenUp { .. })
+        ));
     }
     let waited: Duration = client.waits().iter().sum();
     assert_eq!(waited, Duration::from_secs(100));
@@ -160,7 +188,10 @@ async fn all_waiting_of_a_run_together_is_bounded() {
 #[tokio::test]
 async fn a_server_that_stays_broken_is_given_up_and_asked_again_later() {
     let github = Fake::start().await;
-    github.state().troubles.push(("GET ", Trouble::status(502, false), 4));
+    github
+        .state()
+        .troubles
+        .push(("GET ", Trouble::status(502, false), 4));
     let client = Client::of_job(&github);
     let error = comment(&client).await.unwrap_err();
     assert!(error.to_string().ends_with("GitHub answers 502"), "{error}");
@@ -172,9 +203,16 @@ async fn a_server_that_stays_broken_is_given_up_and_asked_again_later() {
 
 #[tokio::test]
 async fn nobody_who_answers_is_given_up_with_a_reason() {
-    let client = Client::with("http://127.0.0.1:9", super::fake::JOB.0, Duration::from_secs(120));
+    let client = Client::with(
+        "http://127.0.0.1:9",
+        super::fake::JOB.0,
+        Duration::from_secs(120),
+    );
     let error = comment(&client).await.unwrap_err().to_string();
-    assert!(error.contains("no answer: ") && error.contains("refused"), "{error}");
+    assert!(
+        error.contains("no answer: ") && error.contains("refused"),
+        "{error}"
+    );
     assert!(!error.contains(super::fake::JOB.0));
 }
 

@@ -20,11 +20,25 @@ const PYTHON_TOOLS: &[(&str, &str)] = &[
 /// from: a program, in the Debian package of the same name.
 const PROGRAMS: &[&str] = &["docker-registry", "haproxy", "skopeo", "wrk"];
 
+/// What draws a comment and what its tools run on: a program, and the Debian
+/// package that has it.
+const DRAWERS: &[(&str, &str)] = &[("chromium", "chromium"), ("node", "nodejs"), ("npm", "npm")];
+
 /// Debian packages that build WebAssembly where rustup has no target for it.
 const WASM_PACKAGES: &[&str] = &["rustc-web", "rust-web-src", "lld-19"];
 
 /// The target of the plugins.
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+/// Packages of npm: GitHub's description of its API, a proxy that holds both
+/// sides to it, and what draws a comment.
+const NPM_PACKAGES: &[(&str, &str)] = &[
+    ("@octokit/openapi", "23.0.2"),
+    ("@stoplight/prism-cli", "5.16.0"),
+    ("jsdom", "29.1.1"),
+    ("marked", "18.2.1"),
+    ("mermaid", "11.17.2"),
+];
 
 /// Where tools that belong to this checkout alone are kept.
 fn tools() -> PathBuf {
@@ -46,6 +60,7 @@ pub(crate) fn run() -> Vec<String> {
     wasm(&mut missing);
     programs(&mut missing);
     python(&mut missing);
+    npm(&mut missing);
     missing
 }
 
@@ -197,6 +212,53 @@ fn python(missing: &mut Vec<String>) {
     for (package, file) in absent() {
         missing.push(format!(
             "{file} is missing: python3 -m venv target/tools && target/tools/bin/pip install {package}"
+        ));
+    }
+}
+
+fn npm(missing: &mut Vec<String>) {
+    for (program, package) in DRAWERS {
+        if !is_program(program) {
+            apt_install(&[package]);
+        }
+        if !is_program(program) {
+            missing.push(format!("{program} is missing: apt-get install {package}"));
+        }
+    }
+    let folder = tools().join("npm");
+    let absent = || {
+        NPM_PACKAGES.iter().filter(|(name, version)| {
+            let file = folder.join("node_modules").join(name).join("package.json");
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            !text.contains(&format!("\"version\": \"{version}\""))
+        })
+    };
+    if absent().next().is_none() {
+        return;
+    }
+    let prefix = folder.to_string_lossy().into_owned();
+    let packages: Vec<String> = NPM_PACKAGES
+        .iter()
+        .map(|(name, version)| format!("{name}@{version}"))
+        .collect();
+    let install = [
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--prefix",
+        &prefix,
+    ];
+    let install: Vec<&str> = install
+        .into_iter()
+        .chain(packages.iter().map(String::as_str))
+        .collect();
+    if std::fs::create_dir_all(&folder).is_err() || !does("npm", &install) {
+        println!("the packages of npm could not all be installed into {prefix}");
+    }
+    for (name, version) in absent() {
+        missing.push(format!(
+            "{name} is missing: npm install --ignore-scripts --prefix target/tools/npm {name}@{version}"
         ));
     }
 }

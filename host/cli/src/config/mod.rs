@@ -27,8 +27,8 @@ pub(crate) mod yaml;
 
 pub(crate) use file::PluginLimitsFile;
 pub use file::{Event, OnCancel};
-pub use github::{CommentMode, Github, GithubFile, Switch};
 pub use finding::{Blame, Finding, Findings, Span, check_spelling, is_stderr_coloured};
+pub use github::{CommentMode, Github, GithubFile, Switch};
 pub use model::{
     Allow, Config, Environment, Listen, LocalTarget, PluginLimits, PluginRef, PluginUse, Template,
     Variable,

@@ -16,8 +16,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::file::{Event, OnCancel};
-use super::github::Github;
 use super::finding::{Finding, Findings, Span};
+use super::github::Github;
 use super::locate::locate;
 use super::yaml::Node;
 

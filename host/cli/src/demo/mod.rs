@@ -218,7 +218,10 @@ impl<'a> Demo<'a> {
             self.strategy.name(),
             sample.name
         ));
-        std::fs::write(&path, markdown::summary(&report, &markdown::Links::default()))?;
+        std::fs::write(
+            &path,
+            markdown::summary(&report, &markdown::Links::default()),
+        )?;
         Ok(report)
     }
 

@@ -170,7 +170,10 @@ impl<'a> Check<'a> {
         let ends = changed["status"] == "completed";
         let look = async || {
             let run: CheckRun = self.api.get(&path).await?;
-            let count = run.output.as_ref().map_or(0, |output| output.annotations_count);
+            let count = run
+                .output
+                .as_ref()
+                .map_or(0, |output| output.annotations_count);
             Ok(Some(run).filter(|run| count >= there && (!ends || run.status == "completed")))
         };
         let _: CheckRun = self.api.patch_once(&path, changed, look).await?;
@@ -183,9 +186,14 @@ impl<'a> Check<'a> {
         body["head_sha"] = json!(self.place.head);
         body["external_id"] = json!(self.external_id);
         body["details_url"] = json!(self.place.run_url());
-        let list = self.place.path(&format!("/commits/{}/check-runs", self.place.head));
+        let list = self
+            .place
+            .path(&format!("/commits/{}/check-runs", self.place.head));
         let look = async || {
-            let runs: Vec<CheckRun> = self.api.list(&list, "&filter=all", Some("check_runs")).await?;
+            let runs: Vec<CheckRun> = self
+                .api
+                .list(&list, "&filter=all", Some("check_runs"))
+                .await?;
             let ours = |run: &CheckRun| run.external_id.as_ref() == Some(&self.external_id);
             Ok(runs.into_iter().find(ours))
         };

@@ -56,14 +56,21 @@ impl Delivery {
 
     /// Note that a surface is not told, and why, in a few words.
     pub fn leave_off(&mut self, surface: Surface, why: &str) {
-        self.0.entry(surface).or_insert_with(|| Fate::Off(why.to_owned()));
+        self.0
+            .entry(surface)
+            .or_insert_with(|| Fate::Off(why.to_owned()));
     }
 
     /// Whether there is no use in telling a surface again: the token will not
     /// get more rights.
     pub fn is_shut(&self, surface: Surface) -> bool {
         let fate = self.0.get(&surface);
-        matches!(fate, Some(Fate::Failed(ApiError::Forbidden { .. } | ApiError::Missing { .. })))
+        matches!(
+            fate,
+            Some(Fate::Failed(
+                ApiError::Forbidden { .. } | ApiError::Missing { .. }
+            ))
+        )
     }
 
     /// Whether a surface shows the report.
@@ -73,13 +80,19 @@ impl Delivery {
 
     /// Names of the surfaces that should have been told and were not.
     pub fn failed(&self) -> Vec<&'static str> {
-        let failed = self.0.iter().filter(|(_, fate)| matches!(fate, Fate::Failed(_)));
+        let failed = self
+            .0
+            .iter()
+            .filter(|(_, fate)| matches!(fate, Fate::Failed(_)));
         failed.map(|(surface, _)| surface.name()).collect()
     }
 
     /// Each surface and what became of it, plain text without line ends.
     pub fn parts(&self) -> Vec<String> {
-        self.0.iter().map(|(surface, fate)| self.part(*surface, fate)).collect()
+        self.0
+            .iter()
+            .map(|(surface, fate)| self.part(*surface, fate))
+            .collect()
     }
 
     fn part(&self, surface: Surface, fate: &Fate) -> String {

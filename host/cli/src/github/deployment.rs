@@ -132,7 +132,9 @@ impl<'a> Deployment<'a> {
     async fn find_or_create(&self) -> Result<(u64, Vec<u64>), ApiError> {
         let mut listed = self.listed().await?;
         // The newest first, as GitHub lists them.
-        let same = listed.iter().position(|one| one.sha == self.deployed.commit);
+        let same = listed
+            .iter()
+            .position(|one| one.sha == self.deployed.commit);
         let found = same.map(|index| listed.remove(index));
         let before = listed.iter().map(|one| one.id).collect();
         let id = match found {
@@ -145,7 +147,9 @@ impl<'a> Deployment<'a> {
     async fn listed(&self) -> Result<Vec<Listed>, ApiError> {
         let environment = encoded(&self.deployed.environment);
         let path = self.place.path("/deployments");
-        self.api.get(&format!("{path}?environment={environment}&per_page=10")).await
+        self.api
+            .get(&format!("{path}?environment={environment}&per_page=10"))
+            .await
     }
 
     async fn create(&self) -> Result<u64, ApiError> {
@@ -176,10 +180,15 @@ impl<'a> Deployment<'a> {
             let found = listed.into_iter().find(ours);
             Ok(found.map(|found| json!({ "id": found.id })))
         };
-        let answer: Value = self.api.post(&self.place.path("/deployments"), &body, look).await?;
+        let answer: Value = self
+            .api
+            .post(&self.place.path("/deployments"), &body, look)
+            .await?;
         // 202 has a message instead.
         answer["id"].as_u64().ok_or_else(|| {
-            let message = answer["message"].as_str().unwrap_or("no deployment was made");
+            let message = answer["message"]
+                .as_str()
+                .unwrap_or("no deployment was made");
             ApiError::Strange(message.to_owned())
         })
     }
@@ -217,7 +226,11 @@ impl<'a> Deployment<'a> {
                     "{} took its place",
                     self.deployed.commit.get(..7).unwrap_or_default()
                 );
-                let body = json!({ "state": "inactive", "description": description });
+                let body = json!({
+                    "state": "inactive",
+                    "description": description,
+                    "log_url": self.place.run_url(),
+                });
                 self.post_status(*id, &body).await?;
             }
             // Whatever is before one that served was closed when that came.

@@ -39,7 +39,9 @@ impl Place {
         if !is_name(owner) || !is_name(name) {
             return None;
         }
-        let head = payload.pointer("/pull_request/head/sha").and_then(Value::as_str);
+        let head = payload
+            .pointer("/pull_request/head/sha")
+            .and_then(Value::as_str);
         let head = head.map(str::to_owned).or_else(|| variable("GITHUB_SHA"))?;
         Some(Place {
             turn: Turn {
@@ -48,7 +50,10 @@ impl Place {
                     .and_then(|text| text.parse().ok())
                     .unwrap_or(1),
             },
-            head: head.chars().all(|c| c.is_ascii_hexdigit()).then_some(head)?,
+            head: head
+                .chars()
+                .all(|c| c.is_ascii_hexdigit())
+                .then_some(head)?,
             server_url: variable("GITHUB_SERVER_URL")
                 .unwrap_or_else(|| "https://github.com".into())
                 .trim_end_matches('/')
@@ -112,9 +117,17 @@ mod tests {
     #[test]
     fn outside_of_a_job_there_is_no_place() {
         assert_eq!(place(json!({}), &[("GITHUB_REPOSITORY", "")]), None);
-        assert_eq!(place(json!({}), &[("GITHUB_REPOSITORY", "acme/../x")]), None);
+        assert_eq!(
+            place(json!({}), &[("GITHUB_REPOSITORY", "acme/../x")]),
+            None
+        );
         assert_eq!(place(json!({}), &[("GITHUB_SHA", "main?x=1")]), None);
-        let url = place(json!({}), &[("GITHUB_RUN_ATTEMPT", "2")]).unwrap().run_url();
-        assert_eq!(url, "https://github.com/acme/shop/actions/runs/12/attempts/2");
+        let url = place(json!({}), &[("GITHUB_RUN_ATTEMPT", "2")])
+            .unwrap()
+            .run_url();
+        assert_eq!(
+            url,
+            "https://github.com/acme/shop/actions/runs/12/attempts/2"
+        );
     }
 }

@@ -47,7 +47,9 @@ fn best(pulls: &[Pull], commit: &str) -> Option<u64> {
             (false, _) => None,
         }
     };
-    let ranked = pulls.iter().filter_map(|pull| Some((rank(pull)?, pull.number)));
+    let ranked = pulls
+        .iter()
+        .filter_map(|pull| Some((rank(pull)?, pull.number)));
     ranked.min().map(|(_, number)| number)
 }
 

@@ -67,7 +67,9 @@ pub async fn set(
     let list = place.path(&format!("/commits/{}/statuses", place.head));
     let look = async || {
         let statuses: Vec<Status> = api.get(&format!("{list}?per_page=100")).await?;
-        let newest = statuses.into_iter().find(|status| status.context == context);
+        let newest = statuses
+            .into_iter()
+            .find(|status| status.context == context);
         Ok(newest.filter(|status| {
             status.state == state.word()
                 && status.description.as_deref() == Some(description.as_str())
@@ -81,7 +83,10 @@ pub async fn set(
 
 /// A description that GitHub takes.
 pub fn described(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     match text.char_indices().nth(LONGEST_DESCRIPTION) {
         Some(_) => {
             let cut: String = text.chars().take(LONGEST_DESCRIPTION - 1).collect();

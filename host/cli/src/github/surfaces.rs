@@ -161,7 +161,10 @@ impl<'a> Surfaces<'a> {
         self.told.links.commit = Some(self.place.commit_url(&report.revision.commit));
         for (name, page) in &self.wanted.pages {
             if let Some(url) = &page.url {
-                self.told.links.environments.insert(name.clone(), url.clone());
+                self.told
+                    .links
+                    .environments
+                    .insert(name.clone(), url.clone());
             }
         }
         self.tell_comment(report).await;
@@ -171,7 +174,10 @@ impl<'a> Surfaces<'a> {
     }
 
     async fn tell_comment(&mut self, report: &Report) {
-        let of_rollout = report.rollouts.last().and_then(|rollout| rollout.pull_request);
+        let of_rollout = report
+            .rollouts
+            .last()
+            .and_then(|rollout| rollout.pull_request);
         let Some(pull_request) = report.pull_request.or(of_rollout) else {
             let why = "the commit belongs to no pull request";
             self.told.delivery.leave_off(Surface::Comment, why);
@@ -220,7 +226,9 @@ impl<'a> Surfaces<'a> {
                     states.insert("baepo".into(), whole);
                 }
                 chosen => states.extend(
-                    chosen.iter().map(|name| (format!("baepo/{name}"), whole.clone())),
+                    chosen
+                        .iter()
+                        .map(|name| (format!("baepo/{name}"), whole.clone())),
                 ),
             }
         }
@@ -230,7 +238,9 @@ impl<'a> Surfaces<'a> {
             states.insert(context, (status_of(outcome), rollout_headline(rollout)));
         }
         let states = states.into_iter();
-        states.map(|(context, (state, text))| (context, state, text)).collect()
+        states
+            .map(|(context, (state, text))| (context, state, text))
+            .collect()
     }
 
     /// The check is made at once and shown again when a rollout begins and at
@@ -245,13 +255,19 @@ impl<'a> Surfaces<'a> {
         let links = links(&self.told.links);
         let page = Page {
             title: self.redactor.text(headline(report)),
-            summary: self.redactor.text(markdown::check(report, &links, check::MOST_CHARACTERS - 200)),
+            summary: self.redactor.text(markdown::check(
+                report,
+                &links,
+                check::MOST_CHARACTERS - 200,
+            )),
             text: String::new(),
         };
         let shown = match &report.ended {
             Some(end) => {
                 let annotations = annotations(report);
-                check.end(&page, conclusion(end.outcome, end.cause), &annotations).await
+                check
+                    .end(&page, conclusion(end.outcome, end.cause), &annotations)
+                    .await
             }
             None if is_new || check.id().is_none() => check.show(&page).await,
             None => return,
@@ -280,7 +296,12 @@ impl<'a> Surfaces<'a> {
         report: &Report,
     ) -> Result<(), ApiError> {
         let environment = &rollout.environment;
-        let page = self.wanted.pages.get(environment).cloned().unwrap_or_default();
+        let page = self
+            .wanted
+            .pages
+            .get(environment)
+            .cloned()
+            .unwrap_or_default();
         let commit = match self.wanted.is_pull_request {
             true => &self.place.head,
             false => &rollout.candidate.commit,
@@ -299,11 +320,16 @@ impl<'a> Surfaces<'a> {
             .or_insert_with(|| Deployment::new(api, place, deployed));
         let ended = report.ended.as_ref().map(|end| end.outcome);
         let (state, description) = match rollout.outcome.or(ended) {
-            None => (deployment::State::InProgress, format!("{} goes on", rollout.strategy)),
+            None => (
+                deployment::State::InProgress,
+                format!("{} goes on", rollout.strategy),
+            ),
             Some(Outcome::Waiting) => (deployment::State::InProgress, headline(report)),
             Some(outcome) => (deployment_of(outcome), rollout_headline(rollout)),
         };
-        let said = deployment.say(state, &self.redactor.text(description)).await;
+        let said = deployment
+            .say(state, &self.redactor.text(description))
+            .await;
         self.told.deployment_id = deployment.id().or(self.told.deployment_id);
         self.told.environment_url = page.url;
         said
@@ -321,7 +347,9 @@ fn links(found: &LinksOf) -> Links {
 /// All remarks of a run on its code.
 pub fn annotations(report: &Report) -> Vec<Annotation> {
     let stages = report.stages.iter();
-    stages.flat_map(|stage| stage.annotations.iter().cloned()).collect()
+    stages
+        .flat_map(|stage| stage.annotations.iter().cloned())
+        .collect()
 }
 
 fn status_of(outcome: Option<Outcome>) -> status::State {

@@ -188,12 +188,16 @@ mod tests {
         let mut pace = Pace::default();
         let mut report = report();
         let due = |pace: &mut Pace, report: &Report, from: u64, to: u64| -> Vec<u64> {
-            (from..to).filter(|s| pace.is_due(report, Time(s * 1000))).collect()
+            (from..to)
+                .filter(|s| pace.is_due(report, Time(s * 1000)))
+                .collect()
         };
         assert_eq!(due(&mut pace, &report, 0, 500), [0, 60, 180, 420]);
         report.apply(&RunRecord {
             at: Time(1),
-            entry: RunEntry::StageBegan { stage: Stage::Release },
+            entry: RunEntry::StageBegan {
+                stage: Stage::Release,
+            },
         });
         assert_eq!(due(&mut pace, &report, 421, 520), [430, 490]);
     }

@@ -92,6 +92,10 @@ jobs:
     runs-on: self-hosted # the machine that serves
     permissions:
       contents: read
+      pull-requests: write # the comment
+      checks: write # the check, with remarks on the code
+      statuses: write # what a branch rule can require
+      deployments: write # the deployments of environments
     steps:
       - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0
         with:

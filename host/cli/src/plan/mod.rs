@@ -161,7 +161,12 @@ pub(crate) async fn entry(
     let loaded = plugins.environment(&environment.name)?;
     let serves = serving(config, environment).await;
     let plan = forecast(config, environment, loaded, revision, serves.as_ref()).await;
-    Some(table::entry(environment, &plan.ok()?, revision, serves.as_ref()))
+    Some(table::entry(
+        environment,
+        &plan.ok()?,
+        revision,
+        serves.as_ref(),
+    ))
 }
 
 /// The plan of one environment; over what serves, or over something made up.

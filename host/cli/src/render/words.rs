@@ -72,6 +72,14 @@ pub fn headline(report: &Report) -> String {
         .iter()
         .find(|s| s.result == Some(StageResult::Failed))
     {
+        if let Some(StageOutput::Rollout {
+            outcome: Outcome::Refused,
+            reason,
+            ..
+        }) = &failed.output
+        {
+            return format!("Not rolled out to {}: {reason}", failed.stage.title());
+        }
         return format!(
             "{} failed: {}",
             capital(failed.stage.title()),
@@ -160,8 +168,11 @@ pub fn next_step(report: &Report) -> String {
             ),
             None => "Nothing to do: the next run goes on with it.".into(),
         },
-        Some(Outcome::Refused) if is_locked(report) => {
+        Some(Outcome::Refused) if is_caused(report, Cause::Locked) => {
             "Nothing was changed. `baepo unlock` lets it be rolled out, where that is all right.".into()
+        }
+        Some(Outcome::Refused) if is_caused(report, Cause::RolledBackBefore) => {
+            "Nothing was changed. Fix it and push, or try it again with `baepo retry`.".into()
         }
         Some(Outcome::Refused) => "Nothing was changed.".into(),
         Some(Outcome::Cancelled) if report.rollouts.is_empty() => "Nothing was changed.".into(),
@@ -171,9 +182,9 @@ pub fn next_step(report: &Report) -> String {
     }
 }
 
-fn is_locked(report: &Report) -> bool {
-    let cause = report.ended.as_ref().map(|end| end.cause);
-    cause == Some(RunCause::Rollout(Cause::Locked))
+fn is_caused(report: &Report, cause: Cause) -> bool {
+    let ended = report.ended.as_ref().map(|end| end.cause);
+    ended == Some(RunCause::Rollout(cause))
 }
 
 /// Why a stage failed, in a few words.

@@ -69,7 +69,8 @@ pub(super) async fn teller(
     show: &Show,
 ) -> Option<Teller> {
     let place = Place::of(&variable, payload)?;
-    let Some(token) = crate::outside::secret("GITHUB_TOKEN").filter(|token| !token.expose().is_empty())
+    let Some(token) =
+        crate::outside::secret("GITHUB_TOKEN").filter(|token| !token.expose().is_empty())
     else {
         show.line("note: the job has no GITHUB_TOKEN, so GitHub is told nothing but the summary");
         return None;
@@ -87,7 +88,9 @@ pub(super) async fn teller(
     let api = match Api::new(access) {
         Ok(api) => api,
         Err(error) => {
-            show.line(&format!("warning: GitHub is told nothing but the summary: {error}"));
+            show.line(&format!(
+                "warning: GitHub is told nothing but the summary: {error}"
+            ));
             return None;
         }
     };
@@ -131,9 +134,11 @@ pub(super) fn hand_out(report: &Report, journal: &Path, told: Option<&Told>, sho
     let mut troubles = Vec::new();
     let file = |name| std::env::var_os(name).map(PathBuf::from);
     if let Some(handed) = file("GITHUB_OUTPUT") {
-        troubles.extend(outputs(report, journal, told).into_iter().filter_map(|(name, value)| {
-            output::set(&handed, name, &value).err()
-        }));
+        troubles.extend(
+            outputs(report, journal, told)
+                .into_iter()
+                .filter_map(|(name, value)| output::set(&handed, name, &value).err()),
+        );
     }
     if let Some(summary) = file("GITHUB_STEP_SUMMARY") {
         let mut links = Links::from(told.links.clone());
@@ -145,7 +150,9 @@ pub(super) fn hand_out(report: &Report, journal: &Path, told: Option<&Told>, sho
         troubles.extend(output::append(&summary, &text).err());
     }
     if let Some(error) = troubles.first() {
-        show.line(&format!("warning: the job's outputs could not be written: {error}"));
+        show.line(&format!(
+            "warning: the job's outputs could not be written: {error}"
+        ));
     }
 }
 
@@ -155,7 +162,10 @@ fn outputs(report: &Report, journal: &Path, told: &Told) -> Vec<(&'static str, S
     let cause = cause.as_ref().and_then(Value::as_str).unwrap_or_default();
     let id = |id: Option<u64>| id.map_or(String::new(), |id| id.to_string());
     vec![
-        ("outcome", end.map_or(String::new(), |end| end.outcome.to_string())),
+        (
+            "outcome",
+            end.map_or(String::new(), |end| end.outcome.to_string()),
+        ),
         ("reason-code", cause.to_owned()),
         ("headline", headline(report)),
         ("result", json::line(report).unwrap_or_default()),
@@ -163,7 +173,10 @@ fn outputs(report: &Report, journal: &Path, told: &Told) -> Vec<(&'static str, S
         ("comment-id", id(told.comment_id)),
         ("check-run-id", id(told.check_run_id)),
         ("deployment-id", id(told.deployment_id)),
-        ("environment-url", told.environment_url.clone().unwrap_or_default()),
+        (
+            "environment-url",
+            told.environment_url.clone().unwrap_or_default(),
+        ),
     ]
 }
 

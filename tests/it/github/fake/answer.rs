@@ -71,7 +71,11 @@ impl Answer {
         let size = number("per_page").unwrap_or(30).clamp(1, 100);
         let page = number("page").unwrap_or(1).max(1);
         let total = items.len();
-        let shown: Vec<Value> = items.into_iter().skip((page - 1) * size).take(size).collect();
+        let shown: Vec<Value> = items
+            .into_iter()
+            .skip((page - 1) * size)
+            .take(size)
+            .collect();
         let body = match key {
             None => Value::Array(shown),
             Some(key) => json!({ "total_count": total, key: shown }),
@@ -80,8 +84,15 @@ impl Answer {
         if page * size >= total {
             return answer;
         }
-        let rest: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("page=")).collect();
-        let next = format!("https://api.github.com{path}?{}&page={}", rest.join("&"), page + 1);
+        let rest: Vec<&str> = query
+            .split('&')
+            .filter(|pair| !pair.starts_with("page="))
+            .collect();
+        let next = format!(
+            "https://api.github.com{path}?{}&page={}",
+            rest.join("&"),
+            page + 1
+        );
         answer.with("link", &format!("<{next}>; rel=\"next\""))
     }
 

@@ -90,7 +90,9 @@ pub(crate) struct Deployment {
 impl Deployment {
     pub(crate) fn state(&self) -> &str {
         let newest = self.statuses.last();
-        newest.and_then(|status| status["state"].as_str()).unwrap_or("none")
+        newest
+            .and_then(|status| status["state"].as_str())
+            .unwrap_or("none")
     }
 }
 
@@ -129,7 +131,9 @@ impl Trouble {
     }
 
     pub(crate) fn limited(status: u16, headers: &[(&'static str, &str)]) -> Trouble {
-        let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
         Trouble::Says {
             status,
             headers: headers.collect(),
@@ -181,7 +185,10 @@ impl State {
 
     /// How many requests began like this.
     pub(crate) fn count(&self, beginning: &str) -> usize {
-        let matching = self.requests.iter().filter(|line| line.starts_with(beginning));
+        let matching = self
+            .requests
+            .iter()
+            .filter(|line| line.starts_with(beginning));
         matching.count()
     }
 
@@ -251,7 +258,11 @@ async fn serve(
     state: &Mutex<State>,
 ) -> Result<Response<Full<Bytes>>, CutOff> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
     let asked = routes::Asked {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
@@ -280,7 +291,9 @@ async fn serve(
                 routes::answer(&mut state, &asked);
             }
             let answer = Answer::error(status, message);
-            headers.into_iter().fold(answer, |answer, (name, value)| answer.with(name, &value))
+            headers
+                .into_iter()
+                .fold(answer, |answer, (name, value)| answer.with(name, &value))
         }
     };
     let built: Result<_, Infallible> = Ok(answer.response());

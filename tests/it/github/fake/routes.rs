@@ -49,7 +49,10 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Answer {
     }
     match (asked.method.as_str(), parts.as_slice()) {
         ("GET", ["issues", issue, "comments"]) => {
-            let on_issue = state.comments.iter().filter(|c| c.issue.to_string() == *issue);
+            let on_issue = state
+                .comments
+                .iter()
+                .filter(|c| c.issue.to_string() == *issue);
             let items = on_issue.map(shapes::comment).collect();
             Answer::page(&asked.path, &asked.query, items, None)
         }
@@ -62,13 +65,19 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Answer {
         },
         ("PATCH", ["check-runs", id]) => change_check(state, &asked.body, id),
         ("GET", ["commits", sha, "check-runs"]) => {
-            let checks = state.checks.iter().rev().filter(|c| c.fields["head_sha"] == *sha);
+            let checks = state
+                .checks
+                .iter()
+                .rev()
+                .filter(|c| c.fields["head_sha"] == *sha);
             let items = checks.map(shapes::check_run).collect();
             Answer::page(&asked.path, &asked.query, items, Some("check_runs"))
         }
         ("GET", ["commits", sha, "statuses"]) => {
             let statuses = state.statuses.iter().rev().filter(|(of, _)| of == sha);
-            let items = statuses.map(|(sha, fields)| shapes::status(sha, fields, actor)).collect();
+            let items = statuses
+                .map(|(sha, fields)| shapes::status(sha, fields, actor))
+                .collect();
             Answer::page(&asked.path, &asked.query, items, None)
         }
         ("POST", ["statuses", sha]) => create_status(state, &asked.body, sha, actor),
@@ -81,10 +90,15 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Answer {
         ("GET", ["deployments"]) => {
             let is_asked = |deployment: &&Deployment| {
                 let wanted = format!("environment={}", deployment.environment);
-                asked.query.split('&').any(|pair| pair.replace("%20", " ") == wanted)
+                asked
+                    .query
+                    .split('&')
+                    .any(|pair| pair.replace("%20", " ") == wanted)
             };
             let found = state.deployments.iter().rev().filter(is_asked);
-            let items = found.map(|found| shapes::deployment(found, actor)).collect();
+            let items = found
+                .map(|found| shapes::deployment(found, actor))
+                .collect();
             Answer::page(&asked.path, &asked.query, items, None)
         }
         ("POST", ["deployments"]) => create_deployment(state, &asked.body, actor),
@@ -104,7 +118,9 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Answer {
 }
 
 fn is_too_long(body: &Value, key: &str, most: usize) -> bool {
-    body[key].as_str().is_some_and(|text| text.chars().count() > most)
+    body[key]
+        .as_str()
+        .is_some_and(|text| text.chars().count() > most)
 }
 
 fn create_comment(state: &mut State, asked: &Asked, actor: Actor, issue: &str) -> Answer {
@@ -152,7 +168,10 @@ fn one_comment(state: &mut State, asked: &Asked, method: &str, id: &str) -> Answ
 }
 
 fn check<'a>(state: &'a mut State, id: &str) -> Option<&'a mut CheckRun> {
-    state.checks.iter_mut().find(|check| check.id.to_string() == id)
+    state
+        .checks
+        .iter_mut()
+        .find(|check| check.id.to_string() == id)
 }
 
 fn create_check(state: &mut State, body: &Value) -> Answer {
@@ -191,7 +210,10 @@ fn change(state: &mut State, body: &Value, id: &str) -> Result<Value, &'static s
     if !conclusion.is_null() && status != "completed" && !status.is_null() {
         return Err("status must be completed where there is a conclusion");
     }
-    let added = body["output"]["annotations"].as_array().cloned().unwrap_or_default();
+    let added = body["output"]["annotations"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     if added.len() > 50 {
         return Err("at most 50 annotations");
     }
@@ -217,12 +239,18 @@ fn create_status(state: &mut State, body: &Value, sha: &str, actor: Actor) -> An
 }
 
 fn deployment<'a>(state: &'a mut State, id: &str) -> Option<&'a mut Deployment> {
-    state.deployments.iter_mut().find(|deployment| deployment.id.to_string() == id)
+    state
+        .deployments
+        .iter_mut()
+        .find(|deployment| deployment.id.to_string() == id)
 }
 
 fn create_deployment(state: &mut State, body: &Value, actor: Actor) -> Answer {
     if body["auto_merge"] != false {
-        return Answer::of(202, json!({ "message": "Auto-merged main into bread on deployment." }));
+        return Answer::of(
+            202,
+            json!({ "message": "Auto-merged main into bread on deployment." }),
+        );
     }
     if body["required_contexts"] != json!([]) {
         return Answer::error(409, "Conflict: Commit status checks failed for bread.");
@@ -233,7 +261,10 @@ fn create_deployment(state: &mut State, body: &Value, actor: Actor) -> Answer {
     let deployment = Deployment {
         id: state.id(),
         sha: body["ref"].as_str().unwrap_or_default().to_owned(),
-        environment: body["environment"].as_str().unwrap_or("production").to_owned(),
+        environment: body["environment"]
+            .as_str()
+            .unwrap_or("production")
+            .to_owned(),
         payload: body["payload"].clone(),
         is_transient: body["transient_environment"] == true,
         is_production: body["production_environment"] == true,
@@ -261,7 +292,9 @@ fn create_deployment_status(state: &mut State, body: &Value, id: &str, actor: Ac
                 && !other.is_transient
                 && !other.is_production;
             if closes {
-                other.statuses.push(json!({ "state": "inactive", "description": "" }));
+                other
+                    .statuses
+                    .push(json!({ "state": "inactive", "log_url": body["log_url"] }));
             }
         }
     }

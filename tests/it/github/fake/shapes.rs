@@ -10,7 +10,10 @@ const THEN: &str = "2026-11-23T14:00:00Z";
 
 pub(super) fn user(actor: Actor) -> Value {
     let login = actor.login;
-    let url = format!("https://api.github.com/users/{}", login.replace(['[', ']'], "-"));
+    let url = format!(
+        "https://api.github.com/users/{}",
+        login.replace(['[', ']'], "-")
+    );
     json!({
         "login": login,
         "id": actor.id,
@@ -136,22 +139,26 @@ pub(super) fn deployment(deployment: &Deployment, creator: Actor) -> Value {
 
 pub(super) fn deployment_status(id: u64, fields: &Value, creator: Actor) -> Value {
     let text = |name: &str| fields[name].as_str().unwrap_or_default().to_owned();
-    json!({
+    let mut status = json!({
         "id": 1,
         "node_id": "DS_1",
         "url": format!("{API}/deployments/{id}/statuses/1"),
         "state": fields["state"],
         "description": text("description"),
         "environment": text("environment"),
-        "environment_url": text("environment_url"),
-        "log_url": text("log_url"),
         "target_url": text("log_url"),
         "deployment_url": format!("{API}/deployments/{id}"),
         "repository_url": API,
         "creator": user(creator),
         "created_at": THEN,
         "updated_at": THEN,
-    })
+    });
+    for name in ["environment_url", "log_url"] {
+        if fields[name].is_string() {
+            status[name] = fields[name].clone();
+        }
+    }
+    status
 }
 
 pub(super) fn pull(pull: &Pull, author: Actor) -> Value {
@@ -159,9 +166,7 @@ pub(super) fn pull(pull: &Pull, author: Actor) -> Value {
     let url = format!("{API}/pulls/{number}");
     let issue = format!("{API}/issues/{number}");
     let web = format!("{WEB}/pull/{number}");
-    let end = |name: &str, sha: &str| {
-        json!({ "label": name, "ref": name, "sha": sha, "user": user(author), "repo": null })
-    };
+    let end = |name: &str, sha: &str| json!({ "label": name, "ref": name, "sha": sha, "user": user(author), "repo": repository() });
     let link = |url: &str| json!({ "href": url });
     json!({
         "id": number,
@@ -200,4 +205,77 @@ pub(super) fn pull(pull: &Pull, author: Actor) -> Value {
             "statuses": link(&url),
         },
     })
+}
+
+fn repository() -> Value {
+    let mut all = json!({
+        "id": 1, "node_id": "R_1", "name": "shop", "full_name": "acme/shop", "owner": user(super::PERSON.1),
+        "private": true, "fork": false, "archived": false, "disabled": false, "description": null,
+        "homepage": null, "language": null, "mirror_url": null, "license": null, "size": 1,
+        "default_branch": "main", "pushed_at": THEN, "created_at": THEN, "updated_at": THEN,
+        "url": API, "html_url": WEB, "svn_url": WEB, "git_url": "git:github.com/acme/shop.git",
+        "ssh_url": "git@github.com:acme/shop.git", "clone_url": format!("{WEB}.git"),
+    });
+    let urls = [
+        "archive",
+        "assignees",
+        "blobs",
+        "branches",
+        "collaborators",
+        "comments",
+        "commits",
+        "compare",
+        "contents",
+        "contributors",
+        "deployments",
+        "downloads",
+        "events",
+        "forks",
+        "git_commits",
+        "git_refs",
+        "git_tags",
+        "hooks",
+        "issue_comment",
+        "issue_events",
+        "issues",
+        "keys",
+        "labels",
+        "languages",
+        "merges",
+        "milestones",
+        "notifications",
+        "pulls",
+        "releases",
+        "stargazers",
+        "statuses",
+        "subscribers",
+        "subscription",
+        "tags",
+        "teams",
+        "trees",
+    ];
+    for name in urls {
+        all[format!("{name}_url")] = json!(format!("{API}/{name}"));
+    }
+    for name in [
+        "forks",
+        "forks_count",
+        "open_issues",
+        "open_issues_count",
+        "stargazers_count",
+        "watchers",
+        "watchers_count",
+    ] {
+        all[name] = json!(0);
+    }
+    for name in [
+        "has_downloads",
+        "has_issues",
+        "has_projects",
+        "has_wiki",
+        "has_pages",
+    ] {
+        all[name] = json!(true);
+    }
+    all
 }

@@ -57,7 +57,11 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Obstacle::Limited(wait) => {
-                write!(f, "too many requests, to be sent again in {}", seconds(wait))
+                write!(
+                    f,
+                    "too many requests, to be sent again in {}",
+                    seconds(wait)
+                )
             }
             Obstacle::Server(status) => write!(f, "GitHub answers {status}"),
             Obstacle::Connection(why) => write!(f, "no answer: {why}"),

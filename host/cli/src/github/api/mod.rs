@@ -99,7 +99,10 @@ impl Api {
     /// If the address is none, or there is no TLS.
     pub fn new(access: Access) -> Result<Api, ApiError> {
         let strange = |what: &str| ApiError::Strange(format!("{what} is not an address"));
-        let api_url: http::Uri = access.api_url.parse().map_err(|_| strange("GITHUB_API_URL"))?;
+        let api_url: http::Uri = access
+            .api_url
+            .parse()
+            .map_err(|_| strange("GITHUB_API_URL"))?;
         let graphql_url: http::Uri = access
             .graphql_url
             .parse()
@@ -242,7 +245,8 @@ impl Api {
         let answer = self
             .attempts(&mut waited, async || {
                 let path = self.graphql_path.as_str();
-                self.send(&self.graphql, &Method::POST, path, Some(&body)).await
+                self.send(&self.graphql, &Method::POST, path, Some(&body))
+                    .await
             })
             .await?;
         let mut value: Value = decode(&answer)?;
@@ -259,7 +263,8 @@ impl Api {
         let path = format!("{}{path}", self.prefix);
         let mut waited = Duration::ZERO;
         self.attempts(&mut waited, async || {
-            self.send(&self.octocrab, &method, &path, body.as_ref()).await
+            self.send(&self.octocrab, &method, &path, body.as_ref())
+                .await
         })
         .await
     }
@@ -292,7 +297,12 @@ impl Api {
                 }
             }
         }
-        Err(self.give_up(Obstacle::Connection("no attempt was answered".into()), waited).await)
+        Err(self
+            .give_up(
+                Obstacle::Connection("no attempt was answered".into()),
+                waited,
+            )
+            .await)
     }
 
     async fn attempts(
@@ -449,7 +459,9 @@ fn http_client(url: &http::Uri) -> Result<reqwest::Client, ApiError> {
 /// The path and query of the page after this one, without the prefix.
 fn next_page(headers: &HeaderMap, prefix: &str) -> Option<String> {
     let links = headers.get("link")?.to_str().ok()?;
-    let link = links.split(',').find(|link| link.contains("rel=\"next\""))?;
+    let link = links
+        .split(',')
+        .find(|link| link.contains("rel=\"next\""))?;
     let address = link.split_once('<')?.1.split_once('>')?.0;
     let address: http::Uri = address.parse().ok()?;
     let path = address.path_and_query()?.as_str();
@@ -458,7 +470,10 @@ fn next_page(headers: &HeaderMap, prefix: &str) -> Option<String> {
 
 fn message_of(body: &[u8]) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
-    let mut message = value["message"].as_str().unwrap_or("no reason given").to_owned();
+    let mut message = value["message"]
+        .as_str()
+        .unwrap_or("no reason given")
+        .to_owned();
     let errors = value["errors"].as_array().into_iter().flatten();
     for error in errors.take(3) {
         let text = match error {
@@ -501,13 +516,17 @@ mod tests {
                     <https://ghe.dev/api/v3/repositories/1/issues/2/comments?page=3>; rel=\"next\"";
         headers.insert("link", link.parse().unwrap());
         let path = next_page(&headers, "/api/v3");
-        assert_eq!(path.as_deref(), Some("/repositories/1/issues/2/comments?page=3"));
+        assert_eq!(
+            path.as_deref(),
+            Some("/repositories/1/issues/2/comments?page=3")
+        );
         assert_eq!(next_page(&HeaderMap::new(), ""), None);
     }
 
     #[test]
     fn the_word_of_github_is_kept_with_its_details() {
-        let body = br#"{"message":"Validation Failed","errors":[{"message":"body is too long"},"x"]}"#;
+        let body =
+            br#"{"message":"Validation Failed","errors":[{"message":"body is too long"},"x"]}"#;
         assert_eq!(message_of(body), "Validation Failed; body is too long; x");
         assert_eq!(message_of(b"<html>"), "no reason given");
     }

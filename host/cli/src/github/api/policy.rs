@@ -53,7 +53,8 @@ pub(super) fn classify(status: StatusCode, headers: &HeaderMap, message: &str, n
 }
 
 fn limit(headers: &HeaderMap, now: u64) -> Option<Duration> {
-    let number = |name: &str| -> Option<u64> { headers.get(name)?.to_str().ok()?.trim().parse().ok() };
+    let number =
+        |name: &str| -> Option<u64> { headers.get(name)?.to_str().ok()?.trim().parse().ok() };
     if let Some(seconds) = number("retry-after") {
         return Some(Duration::from_secs(seconds));
     }
@@ -87,20 +88,34 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        classify(StatusCode::from_u16(status).unwrap(), &headers, message, 1_000)
+        classify(
+            StatusCode::from_u16(status).unwrap(),
+            &headers,
+            message,
+            1_000,
+        )
     }
 
     #[test]
     fn a_limit_is_told_from_a_missing_permission() {
         let secondary = "You have exceeded a secondary rate limit.";
         let seconds = |seconds| Kind::Limited(Duration::from_secs(seconds));
-        assert_eq!(kind(403, &[], "Resource not accessible by integration"), Kind::Forbidden);
+        assert_eq!(
+            kind(403, &[], "Resource not accessible by integration"),
+            Kind::Forbidden
+        );
         assert_eq!(kind(403, &[("retry-after", "7")], ""), seconds(7));
         assert_eq!(kind(403, &[], secondary), seconds(60));
         assert_eq!(kind(429, &[], ""), seconds(60));
-        let primary = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1030")];
+        let primary = [
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "1030"),
+        ];
         assert_eq!(kind(403, &primary, ""), seconds(31));
-        let left = [("x-ratelimit-remaining", "12"), ("x-ratelimit-reset", "1030")];
+        let left = [
+            ("x-ratelimit-remaining", "12"),
+            ("x-ratelimit-reset", "1030"),
+        ];
         assert_eq!(kind(403, &left, ""), Kind::Forbidden);
     }
 
@@ -113,14 +128,23 @@ mod tests {
             assert_eq!(kind(status, &[], ""), Kind::Refused);
         }
         assert_eq!(kind(401, &[], ""), Kind::Forbidden);
-        assert_eq!((kind(404, &[], ""), kind(410, &[], "")), (Kind::Missing, Kind::Missing));
+        assert_eq!(
+            (kind(404, &[], ""), kind(410, &[], "")),
+            (Kind::Missing, Kind::Missing)
+        );
         assert_eq!(kind(201, &[], ""), Kind::Fine);
     }
 
     #[test]
     fn waits_grow_and_are_spread() {
         let seconds = |repetition, random| backoff(repetition, random).as_secs_f64();
-        assert_eq!([seconds(1, 0.0), seconds(2, 0.0), seconds(3, 0.0)], [0.5, 1.0, 2.0]);
-        assert_eq!([seconds(1, 1.0), seconds(2, 1.0), seconds(3, 1.0)], [1.0, 2.0, 4.0]);
+        assert_eq!(
+            [seconds(1, 0.0), seconds(2, 0.0), seconds(3, 0.0)],
+            [0.5, 1.0, 2.0]
+        );
+        assert_eq!(
+            [seconds(1, 1.0), seconds(2, 1.0), seconds(3, 1.0)],
+            [1.0, 2.0, 4.0]
+        );
     }
 }

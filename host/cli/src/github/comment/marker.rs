@@ -59,7 +59,10 @@ impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Marker { id, turn, hash } = self;
         let Turn { run, attempt } = turn;
-        write!(f, "<!-- baepo v=1 id={id} run={run} attempt={attempt} hash={hash} -->")
+        write!(
+            f,
+            "<!-- baepo v=1 id={id} run={run} attempt={attempt} hash={hash} -->"
+        )
     }
 }
 
@@ -74,7 +77,10 @@ fn plain(id: &str) -> String {
 mod tests {
     use super::*;
 
-    const TURN: Turn = Turn { run: 12, attempt: 3 };
+    const TURN: Turn = Turn {
+        run: 12,
+        attempt: 3,
+    };
 
     #[test]
     fn a_marker_is_read_as_it_was_written() {
@@ -92,7 +98,10 @@ mod tests {
         let line = Marker::of("shop", TURN, "").to_string();
         assert_eq!(Marker::parse(&format!("> quoted\n{line}")), None);
         assert_eq!(Marker::parse(&format!("text {line}")), None);
-        assert_eq!(Marker::parse("<!-- baepo v=2 id=shop run=1 attempt=1 hash=x -->"), None);
+        assert_eq!(
+            Marker::parse("<!-- baepo v=2 id=shop run=1 attempt=1 hash=x -->"),
+            None
+        );
     }
 
     #[test]

@@ -123,7 +123,11 @@ impl<'a> Sticky<'a> {
     /// The comment as it is now; the oldest where there are several.
     async fn there(&mut self) -> Result<Option<Comment>, ApiError> {
         if let Some(id) = self.known {
-            match self.api.get(&format!("{}/comments/{id}", self.issues)).await {
+            match self
+                .api
+                .get(&format!("{}/comments/{id}", self.issues))
+                .await
+            {
                 Ok(comment) => return Ok(Some(comment)),
                 Err(ApiError::Missing { .. }) => self.known = None,
                 Err(error) => return Err(error),
@@ -160,7 +164,11 @@ impl<'a> Sticky<'a> {
     async fn named(&self) -> Result<Vec<Comment>, ApiError> {
         let path = format!("{}/{}/comments", self.issues, self.pull_request);
         let mut all: Vec<Comment> = self.api.list(&path, "", None).await?;
-        all.retain(|comment| comment.marker().is_some_and(|marker| marker.is_of(&self.id)));
+        all.retain(|comment| {
+            comment
+                .marker()
+                .is_some_and(|marker| marker.is_of(&self.id))
+        });
         Ok(all)
     }
 
@@ -177,10 +185,15 @@ impl<'a> Sticky<'a> {
         if let Some(me) = self.me {
             return Ok(me);
         }
-        let viewed = self.api.graphql::<Viewed>("query { viewer { databaseId } }").await;
+        let viewed = self
+            .api
+            .graphql::<Viewed>("query { viewer { databaseId } }")
+            .await;
         let me = match viewed {
             Ok(Viewed {
-                viewer: Viewer { database_id: Some(id) },
+                viewer: Viewer {
+                    database_id: Some(id),
+                },
             }) => Identity::Account(id),
             Err(error @ ApiError::GivenUp { .. }) => return Err(error),
             Ok(_) | Err(_) => match self.api.get::<Author>("/user").await {
@@ -216,7 +229,9 @@ impl<'a> Sticky<'a> {
         let path = format!("{}/{}/comments", self.issues, self.pull_request);
         let look = async || {
             let named = self.named().await?;
-            Ok(named.into_iter().find(|there| there.marker().as_ref() == Some(marker)))
+            Ok(named
+                .into_iter()
+                .find(|there| there.marker().as_ref() == Some(marker)))
         };
         let created = self.api.post(&path, &json!({ "body": body }), look).await?;
         if let Some(author) = &created.user {
@@ -225,7 +240,11 @@ impl<'a> Sticky<'a> {
         self.known = Some(created.id);
         // Another job may have found none either: who came first stays.
         let ours = self.ours().await?;
-        let Some(oldest) = ours.into_iter().next().filter(|first| first.id < created.id) else {
+        let Some(oldest) = ours
+            .into_iter()
+            .next()
+            .filter(|first| first.id < created.id)
+        else {
             return Ok(Written::Created(created.id));
         };
         self.delete(created.id).await?;
@@ -234,6 +253,8 @@ impl<'a> Sticky<'a> {
     }
 
     async fn delete(&self, id: u64) -> Result<(), ApiError> {
-        self.api.delete(&format!("{}/comments/{id}", self.issues)).await
+        self.api
+            .delete(&format!("{}/comments/{id}", self.issues))
+            .await
     }
 }

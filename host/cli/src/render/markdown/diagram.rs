@@ -57,7 +57,10 @@ pub(super) fn flow(report: &Report) -> Option<String> {
     let nodes = nodes.iter().enumerate();
     let nodes = nodes.map(|(index, (text, class))| format!("S{index}[\"{text}\"]:::{class}"));
     let nodes: Vec<String> = nodes.collect();
-    Some(fenced(&format!("flowchart LR\n  {}\n{CLASSES}", nodes.join(" --> "))))
+    Some(fenced(&format!(
+        "flowchart LR\n  {}\n{CLASSES}",
+        nodes.join(" --> ")
+    )))
 }
 
 fn title(stage: &StageReport) -> String {
@@ -161,7 +164,9 @@ pub(super) fn timeline(report: &Report) -> Option<String> {
                 Some(BasisPoints::ZERO) if is_back => "back".into(),
                 Some(share) => share.to_string(),
             };
-            let failed_here = rollout.turned_back.is_some_and(|turned| from <= turned && turned <= to);
+            let failed_here = rollout
+                .turned_back
+                .is_some_and(|turned| from <= turned && turned <= to);
             let kind = match () {
                 () if failed_here => "crit, ",
                 () if index == last && rollout.ended.is_none() => "active, ",

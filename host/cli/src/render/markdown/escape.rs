@@ -63,7 +63,11 @@ pub fn code(text: &str) -> String {
         .chars()
         .map(|c| if c.is_control() || c == '|' { ' ' } else { c })
         .collect();
-    let pad = if longest > 0 || text.trim().is_empty() { " " } else { "" };
+    let pad = if longest > 0 || text.trim().is_empty() {
+        " "
+    } else {
+        ""
+    };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
@@ -101,7 +105,11 @@ pub fn brief(text: &str, most: usize) -> String {
 pub fn link(title: &str, url: &str) -> Option<String> {
     let is_web = url.starts_with("https://") || url.starts_with("http://");
     let is_plain = url.chars().all(|c| {
-        c.is_ascii_graphic() && !matches!(c, '(' | ')' | '<' | '>' | '[' | ']' | '\\' | '"' | '`' | '|')
+        c.is_ascii_graphic()
+            && !matches!(
+                c,
+                '(' | ')' | '<' | '>' | '[' | ']' | '\\' | '"' | '`' | '|'
+            )
     });
     (is_web && is_plain).then(|| format!("[{title}]({url})"))
 }
@@ -141,7 +149,10 @@ mod tests {
 
     #[test]
     fn only_an_address_of_the_web_is_a_link() {
-        assert_eq!(link("Run", "https://a.dev/1").as_deref(), Some("[Run](https://a.dev/1)"));
+        assert_eq!(
+            link("Run", "https://a.dev/1").as_deref(),
+            Some("[Run](https://a.dev/1)")
+        );
         assert_eq!(link("Run", "javascript:alert(1)"), None);
         assert_eq!(link("Run", "https://a.dev/)[x](y"), None);
     }

@@ -46,9 +46,10 @@ pub struct Links {
 
 fn light(report: &Report) -> &'static str {
     let is_locked = |cause| cause == RunCause::Rollout(Cause::Locked);
-    let is_holding = report.rollouts.last().is_some_and(|rollout| {
-        rollout.holding.is_some() && rollout.outcome.is_none()
-    });
+    let is_holding = report
+        .rollouts
+        .last()
+        .is_some_and(|rollout| rollout.holding.is_some() && rollout.outcome.is_none());
     match report.ended.as_ref().map(|end| (end.outcome, end.cause)) {
         Some((Outcome::Succeeded, _)) => "🟢",
         Some((Outcome::RolledBack | Outcome::Failed | Outcome::Stuck, _)) => "🔴",
@@ -83,18 +84,28 @@ pub fn summary(report: &Report, links: &Links) -> String {
     if let Some(delivery) = &links.delivery {
         sections.push(Section::fixed(format!("**Delivery:** {delivery}")));
     }
-    let said =
-        |names: &str| format!("> This is shortened to what GitHub takes ({names}). All of it is in the journal.");
+    let said = |names: &str| {
+        format!("> This is shortened to what GitHub takes ({names}). All of it is in the journal.")
+    };
     fit(&sections, Room::Bytes(LARGEST_SUMMARY), &said)
 }
 
 /// What a check says: the same without pictures, of which nobody promises that
 /// they are drawn there. Markdown of at most `most_characters`.
 pub fn check(report: &Report, links: &Links, most_characters: usize) -> String {
-    let mut sections = sections(report, &Links { check: None, ..links.clone() }, false);
+    let mut sections = sections(
+        report,
+        &Links {
+            check: None,
+            ..links.clone()
+        },
+        false,
+    );
     // Its title is the headline already.
     sections.remove(0);
-    let said = |names: &str| format!("> This is shortened ({names}). All of it is in the summary of the run.");
+    let said = |names: &str| {
+        format!("> This is shortened ({names}). All of it is in the summary of the run.")
+    };
     fit(&sections, Room::Characters(most_characters), &said)
 }
 
@@ -117,12 +128,23 @@ fn sections(report: &Report, links: &Links, with_pictures: bool) -> Vec<Section>
     if !report.wishes.is_empty() {
         // Not folded, because a reviewer has to decide on it.
         let head = "**Plugins want something else than before**";
-        all.push(Section::open("wishes of plugins", 2, head, tables::wishes(&report.wishes)));
+        all.push(Section::open(
+            "wishes of plugins",
+            2,
+            head,
+            tables::wishes(&report.wishes),
+        ));
     }
     let failures = tables::failures(report);
     if !failures.is_empty() {
         let title = format!("Failures and remarks ({})", grouped(failures.len() as u64));
-        all.push(Section::folded("failures and remarks", 3, &title, tables::FAILURES, failures));
+        all.push(Section::folded(
+            "failures and remarks",
+            3,
+            &title,
+            tables::FAILURES,
+            failures,
+        ));
     }
     if with_pictures {
         for rollout in &report.rollouts {
@@ -131,13 +153,28 @@ fn sections(report: &Report, links: &Links, with_pictures: bool) -> Vec<Section>
     }
     all.extend(timelines(report, with_pictures));
     let stages = tables::stages(report);
-    all.push(Section::folded("stages", 4, "Stages", tables::STAGES, stages));
+    all.push(Section::folded(
+        "stages",
+        4,
+        "Stages",
+        tables::STAGES,
+        stages,
+    ));
     if !report.used.is_empty() {
         let title = "What plugins used of what they may";
-        all.push(Section::folded("used capabilities", 6, title, tables::USED, tables::used(&report.used)));
+        all.push(Section::folded(
+            "used capabilities",
+            6,
+            title,
+            tables::USED,
+            tables::used(&report.used),
+        ));
     }
     if !report.notes.is_empty() {
-        let notes = report.notes.iter().map(|(_, note)| format!("> {}\n>", brief(note, 600)));
+        let notes = report
+            .notes
+            .iter()
+            .map(|(_, note)| format!("> {}\n>", brief(note, 600)));
         all.push(Section::open("notes", 4, "", notes.collect()));
     }
     all.push(Section::fixed(last_line(report, links)));
@@ -162,20 +199,34 @@ fn second_line(report: &Report, links: &Links) -> String {
             ));
         }
         if let Some((_, until)) = &rollout.holding {
-            parts[0].push_str(&format!(" Nobody is waited for after {} UTC.", until.clock()));
+            parts[0].push_str(&format!(
+                " Nobody is waited for after {} UTC.",
+                until.clock()
+            ));
         }
     }
     let of = |title: &str, url: &Option<String>| url.as_ref().and_then(|url| link(title, url));
     parts.extend(of("Run", &links.run));
     parts.extend(of("Check", &links.check));
     for (name, url) in &links.environments {
-        if report.rollouts.iter().any(|rollout| rollout.environment == *name) {
+        if report
+            .rollouts
+            .iter()
+            .any(|rollout| rollout.environment == *name)
+        {
             parts.extend(link(&brief(name, 60), url));
         }
     }
     let revision = code(report.revision.short());
-    let revision = links.commit.as_ref().and_then(|url| link(&revision, url)).unwrap_or(revision);
-    parts.push(format!("{revision} {}", brief(&report.revision.summary, 100)));
+    let revision = links
+        .commit
+        .as_ref()
+        .and_then(|url| link(&revision, url))
+        .unwrap_or(revision);
+    parts.push(format!(
+        "{revision} {}",
+        brief(&report.revision.summary, 100)
+    ));
     parts.join(" · ")
 }
 
@@ -211,7 +262,11 @@ fn what_happened(rollout: &RolloutReport) -> Option<String> {
                 back.clock(),
                 back.since(turned)
             ),
-            None => format!("Traffic goes back to {} since {} UTC.", code(stable.short()), turned.clock()),
+            None => format!(
+                "Traffic goes back to {} since {} UTC.",
+                code(stable.short()),
+                turned.clock()
+            ),
         });
     }
     if let Some((stable, candidate)) = rollout.served
@@ -234,7 +289,13 @@ fn curve(rollout: &RolloutReport, report: &Report) -> Option<Section> {
     let (picture, text) = diagram::share(rollout, report.updated)?;
     let title = format!("Share of traffic in {}", html(&rollout.environment, 60));
     let body = format!("{picture}\n\n{}", escape::shorten(&text, 2_000));
-    Some(Section::folded("share of traffic", 5, &title, &body, Vec::new()))
+    Some(Section::folded(
+        "share of traffic",
+        5,
+        &title,
+        &body,
+        Vec::new(),
+    ))
 }
 
 /// One picture for all of it, and a table for each rollout.
@@ -247,7 +308,13 @@ fn timelines(report: &Report, with_picture: bool) -> Vec<Section> {
             Some(picture) => format!("{picture}\n\n{}", tables::TIMELINE),
             None => tables::TIMELINE.to_owned(),
         };
-        all.push(Section::folded("timeline", 4, &title, &head, tables::timeline(rollout)));
+        all.push(Section::folded(
+            "timeline",
+            4,
+            &title,
+            &head,
+            tables::timeline(rollout),
+        ));
     }
     all
 }
@@ -257,9 +324,15 @@ fn planned(plan: &RolloutPlan) -> Section {
         Some(stable) => html(stable.short(), 40),
         None => "what serves then".into(),
     };
-    let first = plan.steps.iter().map(|step| step.weight).find(|weight| weight.value() > 0);
+    let first = plan
+        .steps
+        .iter()
+        .map(|step| step.weight)
+        .find(|weight| weight.value() > 0);
     let mut risk = match first {
-        Some(first) => format!("At most {first} of requests meet it before it has been judged once."),
+        Some(first) => {
+            format!("At most {first} of requests meet it before it has been judged once.")
+        }
         None => String::new(),
     };
     if let Some((share, took)) = plan.way_back {
@@ -268,7 +341,11 @@ fn planned(plan: &RolloutPlan) -> Section {
             " If it fails at {share}, everyone is back on {before} within {seconds} s of the verdict."
         ));
     }
-    let last = plan.steps.last().map(|step| step.at.to_string()).unwrap_or_default();
+    let last = plan
+        .steps
+        .last()
+        .map(|step| step.at.to_string())
+        .unwrap_or_default();
     let title = format!(
         "Plan for {}: {}, {before} → {} in {last}",
         html(&plan.environment, 60),
@@ -300,7 +377,11 @@ fn windows(rollout: &RolloutReport) -> Section {
 
 fn last_line(report: &Report, links: &Links) -> String {
     let run = code(&report.run);
-    let run = links.run.as_ref().and_then(|url| link(&run, url)).unwrap_or(run);
+    let run = links
+        .run
+        .as_ref()
+        .and_then(|url| link(&run, url))
+        .unwrap_or(run);
     format!(
         "<sub>{} Updated {} UTC by run {run}.</sub>",
         commands(report),

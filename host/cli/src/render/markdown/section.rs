@@ -104,7 +104,9 @@ pub(super) fn fit(sections: &[Section], room: Room, said: &dyn Fn(&str) -> Strin
     if room.has(&page) {
         return page;
     }
-    let mut order: Vec<usize> = (0..sections.len()).filter(|i| sections[*i].rank > 0).collect();
+    let mut order: Vec<usize> = (0..sections.len())
+        .filter(|i| sections[*i].rank > 0)
+        .collect();
     order.sort_by_key(|index| std::cmp::Reverse((sections[*index].rank, *index)));
     let mut shortened: Vec<&str> = Vec::new();
     for index in order {
@@ -182,7 +184,11 @@ mod tests {
     #[test]
     fn the_less_important_is_shortened_first_and_as_little_as_needed() {
         let text = page(100, Room::Characters(2_500));
-        assert!(text.chars().count() <= 2_500 && text.chars().count() > 2_450, "{}", text.len());
+        assert!(
+            text.chars().count() <= 2_500 && text.chars().count() > 2_450,
+            "{}",
+            text.len()
+        );
         assert!(text.contains("| gate 99 |") && !text.contains("| stage 99 |"));
         assert!(text.contains("> Shortened: stages.\n\n<sub>end</sub>\n"));
         assert!(text.contains(" more lines\n\n</details>"));
@@ -193,7 +199,10 @@ mod tests {
         for room in (120..6_000).step_by(7) {
             let text = page(100, Room::Bytes(room));
             assert!(text.len() <= room, "{room}: {}", text.len());
-            assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+            assert_eq!(
+                text.matches("<details>").count(),
+                text.matches("</details>").count()
+            );
             assert!(text.starts_with("### It is fine") && text.ends_with("<sub>end</sub>\n"));
         }
     }

@@ -40,13 +40,21 @@ pub(super) fn gates(rollout: &RolloutReport) -> Option<(String, Vec<String>)> {
     let mut measured: Vec<(&str, &Measurement)> = rollout
         .judged
         .iter()
-        .flat_map(|judged| judged.measurements.iter().map(|m| (judged.monitor.as_str(), m)))
+        .flat_map(|judged| {
+            judged
+                .measurements
+                .iter()
+                .map(|m| (judged.monitor.as_str(), m))
+        })
         .collect();
     if measured.is_empty() {
         return None;
     }
     measured.sort_by_key(|(_, m)| std::cmp::Reverse(m.verdict));
-    let stable = rollout.stable.as_ref().map_or("before", |revision| revision.short());
+    let stable = rollout
+        .stable
+        .as_ref()
+        .map_or("before", |revision| revision.short());
     let head = format!(
         "| Gate | Stable {} | Candidate {} | Limit | | Evidence |\n|---|---:|---:|---:|---|---|",
         code(stable),
@@ -76,12 +84,18 @@ fn value(value: Option<f64>, unit: &str) -> String {
     } else {
         format!("{value:.2}")
     };
-    format!("{number} {}", brief(unit, 20)).trim_end().to_owned()
+    format!("{number} {}", brief(unit, 20))
+        .trim_end()
+        .to_owned()
 }
 
 /// What monitors saw beside the numbers, the worst first.
 pub(super) fn findings(rollout: &RolloutReport) -> Vec<String> {
-    let mut all: Vec<_> = rollout.judged.iter().flat_map(|judged| &judged.findings).collect();
+    let mut all: Vec<_> = rollout
+        .judged
+        .iter()
+        .flat_map(|judged| &judged.findings)
+        .collect();
     all.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     all.into_iter()
         .map(|finding| {
@@ -129,7 +143,9 @@ pub(super) fn timeline(rollout: &RolloutReport) -> Vec<String> {
         events.push((at, "0 %".into(), "all traffic is back".into()));
     }
     if let Some(at) = rollout.ended {
-        let outcome = rollout.outcome.map_or(String::new(), |outcome| outcome.to_string());
+        let outcome = rollout
+            .outcome
+            .map_or(String::new(), |outcome| outcome.to_string());
         events.push((at, rollout.weight.to_string(), outcome));
     }
     events.sort_by_key(|(at, ..)| *at);
@@ -247,7 +263,11 @@ pub(super) fn failures(report: &Report) -> Vec<String> {
     }
     remarks.sort_by_key(|annotation| std::cmp::Reverse(annotation.level));
     rows.extend(remarks.into_iter().map(|annotation| {
-        let place = format!("{}:{}", shorten(&annotation.path, 200), annotation.start_line);
+        let place = format!(
+            "{}:{}",
+            shorten(&annotation.path, 200),
+            annotation.start_line
+        );
         let title = match annotation.title.trim() {
             "" => String::new(),
             title => format!("**{}** ", brief(title, 120)),
