@@ -2,6 +2,7 @@
 
 mod comment;
 mod conformance;
+mod corpus;
 mod fake;
 mod job;
 mod npm;

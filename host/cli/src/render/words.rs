@@ -52,6 +52,7 @@ pub fn headline(report: &Report) -> String {
     if let Some(rollout) = report.rollouts.last() {
         let mut line = rollout_headline(rollout);
         if rollout.outcome.is_none()
+            && rollout.holding.is_none()
             && let Some(end) = &report.ended
             && end.outcome == Outcome::Waiting
         {

@@ -196,18 +196,23 @@ pub(super) fn share(rollout: &RolloutReport, now: Time) -> Option<(String, Strin
         before.map_or(BasisPoints::ZERO, |(_, weight)| *weight)
     };
     let steps = (POINTS - 1) as u64;
-    let points = (0..=steps).map(|n| rollout.began + Millis(all * n / steps));
-    let (times, shares): (Vec<String>, Vec<String>) = points
-        .map(|time| {
-            let share = f64::from(at(time).value()) / 100.0;
-            (format!("\"{}\"", time.clock()), format!("{share}"))
-        })
-        .unzip();
+    let points = (0..=steps).map(|n| at(rollout.began + Millis(all * n / steps)));
+    let shares: Vec<String> = points
+        .map(|share| format!("{}", f64::from(share.value()) / 100.0))
+        .collect();
+    let (unit, length) = match all {
+        0..180_000 => ("seconds", 1e3),
+        180_000..10_800_000 => ("minutes", 6e4),
+        _ => ("hours", 3.6e6),
+    };
+    // Times as labels would have to differ from each other. The first series
+    // is too pale to be seen alone, so that it is drawn twice.
+    let shares = shares.join(", ");
     let picture = format!(
-        "xychart-beta\n  title \"Share of {} in percent\"\n  x-axis [{}]\n  y-axis \"percent\" 0 --> 100\n  line [{}]",
+        "xychart-beta\n  title \"Share of {} in percent\"\n  x-axis \"{unit} since {} UTC\" 0 --> {:.1}\n  y-axis \"percent\" 0 --> 100\n  bar [{shares}]\n  line [{shares}]",
         label(rollout.candidate.short()),
-        times.join(", "),
-        shares.join(", ")
+        rollout.began.clock(),
+        all as f64 / length,
     );
     let text: Vec<String> = rollout
         .weights

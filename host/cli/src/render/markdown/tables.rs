@@ -15,8 +15,10 @@ const MOST_TARGETS: usize = 20;
 /// The most characters of one cell that came from a plugin.
 const LONGEST_CELL: usize = 300;
 
-fn mark(verdict: Verdict) -> &'static str {
-    match verdict {
+fn mark(measurement: &Measurement) -> &'static str {
+    match measurement.verdict {
+        // What has no limit cannot come to one.
+        Verdict::Inconclusive if measurement.limit.is_none() => "shown",
         Verdict::Healthy => "✅ healthy",
         Verdict::Failing => "❌ failing",
         Verdict::Inconclusive => "❔ inconclusive",
@@ -68,7 +70,7 @@ pub(super) fn gates(rollout: &RolloutReport) -> Option<(String, Vec<String>)> {
             value(m.stable, &m.unit),
             value(m.candidate, &m.unit),
             value(m.limit, &m.unit),
-            mark(m.verdict),
+            mark(m),
             brief(&m.evidence, LONGEST_CELL)
         )
     });
