@@ -8,6 +8,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
+use crate::github::Fake;
+use crate::github::fake::JOB;
+
 /// What every run of the workflow needs, unless a test says otherwise.
 const INPUTS: [(&str, &str); 5] = [
     ("TEST_BINARY", ""),
@@ -79,6 +82,11 @@ impl Repository {
 
     /// Runs the workflow as for a push, with these variables in its environment.
     fn push(&self, act: &Path, variables: &[(&str, &str)]) -> Result<Job> {
+        self.push_as("dummy", act, variables)
+    }
+
+    /// The same with this token.
+    fn push_as(&self, token: &str, act: &Path, variables: &[(&str, &str)]) -> Result<Job> {
         let given = |name: &str| variables.iter().any(|(other, _)| *other == name);
         let defaults = INPUTS.iter().filter(|(name, _)| !given(name));
         let environment = defaults
@@ -88,7 +96,7 @@ impl Repository {
             .args(["push", "--workflows", ".github/workflows/deploy.yml"])
             .args(["--platform", "ubuntu-latest=-self-hosted"])
             .args(["--container-daemon-socket", "-", "--action-offline-mode"])
-            .args(["--secret", "GITHUB_TOKEN=dummy"])
+            .args(["--secret", &format!("GITHUB_TOKEN={token}")])
             .args(environment)
             .current_dir(self.path())
             // act keeps its working copies below the home of its user, and must not copy those too.
@@ -279,10 +287,11 @@ fn a_command_that_the_action_does_not_know_never_starts_baepo() -> Result<()> {
 }
 
 /// The main job, whole, as a user has it: the real binary builds, tests,
-/// releases and rolls out in a workflow.
-#[test]
-fn a_push_is_built_tested_and_rolled_out() -> Result<()> {
+/// releases and rolls out in a workflow, and GitHub is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_is_built_tested_and_rolled_out() -> Result<()> {
     let Some(act) = act()? else { return Ok(()) };
+    let github = Fake::start().await;
     let repository = Repository::new()?;
     let shop = repository.path().join("shop");
     fs::copy(crate::life::shop("v1"), shop.join("prebuilt"))?;
@@ -294,8 +303,20 @@ fn a_push_is_built_tested_and_rolled_out() -> Result<()> {
     repository.git(&["add", "--force", "."])?;
     repository.git(&["commit", "--quiet", "--message=Deploy it"])?;
     let binary = crate::life::baepo().display().to_string();
-    let job = repository.push(&act, &[("TEST_BINARY", &binary)])?;
+    let url = github.url();
+    let variables = [
+        ("TEST_BINARY", binary.as_str()),
+        ("GITHUB_API_URL", &url),
+        ("GITHUB_REPOSITORY", "acme/shop"),
+    ];
+    let job = repository.push_as(JOB.0, &act, &variables)?;
     ensure!(job.succeeded, "{}", job.text);
+    {
+        let state = github.state();
+        ensure!(state.checks[0].fields["conclusion"] == "success");
+        ensure!(state.deployments[0].state() == "success");
+        ensure!(state.deployments[0].is_transient);
+    }
     let outcome = "outcome=<succeeded> reason-code=<promoted> result=<{\"format\":\"baepo-report-1\",\"headline\":\"Live in preview: ";
     ensure!(
         job.lines().iter().any(|line| line.starts_with(outcome)),

@@ -78,7 +78,7 @@ async fn a_marker_that_somebody_else_wrote_counts_for_nothing() {
         Written::Created(_)
     ));
     let state = github.state();
-    assert_eq!(bodies(&state, PERSON.1), [theirs.clone()]);
+    assert_eq!(bodies(&state, PERSON.1), std::slice::from_ref(&theirs));
     assert_eq!(bodies(&state, OTHER_BOT), [theirs]);
     assert_eq!(bodies(&state, JOB.1), [marked(5, 1, "ours")]);
 }

@@ -1,13 +1,13 @@
 //! Whole runs of the real binary, as a job of GitHub has them.
 
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use baepo_runtime::load::{Load, LoadOptions};
 use serde_json::{Value, json};
 
 use super::Fake;
-use super::fake::{JOB, Pull};
+use super::fake::{JOB, Pull, State};
 use crate::life::{Checkout, said};
 
 /// The number of the pull request.
@@ -65,7 +65,7 @@ impl Done {
 }
 
 impl<'a> Site<'a> {
-    pub(super) fn new(github: &'a Fake, api_url: &str) -> Site<'a> {
+    fn new(github: &'a Fake, api_url: &str, run: u64) -> Site<'a> {
         let mut checkout = Checkout::new();
         checkout.commit("v1", &checkout.config("hello", CANARY));
         checkout.start_agent();
@@ -74,7 +74,7 @@ impl<'a> Site<'a> {
             checkout,
             github,
             api_url,
-            run: 100,
+            run,
         }
     }
 
@@ -82,6 +82,11 @@ impl<'a> Site<'a> {
     pub(super) fn merge(&self, revision: &str, greeting: &str, settings: &str) {
         self.checkout
             .commit(revision, &self.checkout.config(greeting, settings));
+        self.belongs_to_pull();
+    }
+
+    /// What is checked out was merged from the pull request.
+    fn belongs_to_pull(&self) {
         let head = self.checkout.head();
         self.github.state().pulls = vec![Pull {
             number: PULL,
@@ -94,6 +99,26 @@ impl<'a> Site<'a> {
 
     /// A job of this event with these arguments.
     pub(super) fn job(&mut self, event: &str, arguments: &[&str]) -> Done {
+        let output = self.command(event, arguments).output().unwrap();
+        self.done(output)
+    }
+
+    /// A job that is cancelled, as the runner does it, once this share of the
+    /// traffic goes to the candidate.
+    fn cancelled_job(&mut self, weight: u64) -> Done {
+        let job = self.command("push", &["run"]).spawn().unwrap();
+        self.checkout
+            .wait_until("the candidate has its share", |checkout| {
+                let route = checkout.status()["fleet"]["route"].clone();
+                let shares = route.as_array().into_iter().flatten();
+                shares.into_iter().any(|share| share["weight"] == weight)
+            });
+        let pid = rustix::process::Pid::from_child(&job);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        self.done(job.wait_with_output().unwrap())
+    }
+
+    fn command(&mut self, event: &str, arguments: &[&str]) -> Command {
         self.run += 1;
         let path = |name: &str| -> PathBuf { self.checkout.path().join(".baepo").join(name) };
         std::fs::create_dir_all(path("")).unwrap();
@@ -109,9 +134,8 @@ impl<'a> Site<'a> {
         for file in ["summary", "outputs"] {
             std::fs::write(path(file), "").unwrap();
         }
-        let output = self
-            .checkout
-            .baepo(arguments)
+        let mut command = self.checkout.baepo(arguments);
+        command
             .env("GITHUB_ACTIONS", "true")
             .env("GITHUB_EVENT_NAME", event)
             .env("GITHUB_EVENT_PATH", path("event.json"))
@@ -127,10 +151,13 @@ impl<'a> Site<'a> {
             )
             .env("GITHUB_TOKEN", JOB.0)
             .env("GITHUB_STEP_SUMMARY", path("summary"))
-            .env("GITHUB_OUTPUT", path("outputs"))
-            .output()
-            .unwrap();
-        let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+            .env("GITHUB_OUTPUT", path("outputs"));
+        command
+    }
+
+    fn done(&self, output: Output) -> Done {
+        let folder = self.checkout.path().join(".baepo");
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
         Done {
             output,
             summary: read("summary"),
@@ -172,8 +199,14 @@ impl<'a> Site<'a> {
 /// Everything that a run may come to, one job after the other at one pull
 /// request; the summaries.
 pub(super) async fn every_case(github: &Fake, api_url: &str) -> Vec<String> {
-    let mut site = Site::new(github, api_url);
-    let mut summaries = vec![first_install(&mut site)];
+    let mut summaries = vec![first_install_failed(Site::new(github, api_url, 0))];
+    let pages = std::mem::take(&mut github.state().pages);
+    *github.state() = State {
+        pages,
+        ..State::default()
+    };
+    let mut site = Site::new(github, api_url, 100);
+    summaries.push(first_install(&mut site));
     let load = site.load();
     summaries.push(five_steps(&mut site));
     summaries.push(turned_back(&mut site));
@@ -182,10 +215,27 @@ pub(super) async fn every_case(github: &Fake, api_url: &str) -> Vec<String> {
     summaries.push(build_failed(&mut site));
     summaries.extend(waiting_and_resumed(&mut site));
     summaries.extend(held_and_aborted(&mut site));
+    summaries.push(cancelled(&mut site));
     summaries.push(locked(&mut site));
     summaries.push(read_only(&mut site));
     summaries.push(pushed_directly(&mut site));
     summaries
+}
+
+/// What is built ends at once.
+fn first_install_failed(mut site: Site<'_>) -> String {
+    let settings = quick() + "    progress-deadline: 3s\n";
+    site.merge("v1", "hello", &settings);
+    std::fs::copy("/bin/false", site.checkout.path().join("prebuilt")).unwrap();
+    site.checkout
+        .git(&["commit", "--quiet", "--all", "--message", "Sell nothing"]);
+    site.belongs_to_pull();
+    let done = site.job("push", &["run"]);
+    done.shows(7, &["comment ✅ · check ✅ · status ✅ · deployment ✅"]);
+    let comment = site.comment();
+    assert!(comment.contains("### 🔴 Failed in production"), "{comment}");
+    assert_eq!(site.github.state().deployments[0].state(), "failure");
+    done.summary
 }
 
 fn first_install(site: &mut Site<'_>) -> String {
@@ -351,6 +401,23 @@ fn held_and_aborted(site: &mut Site<'_>) -> [String; 2] {
         site.comment()
     );
     [held.summary, again.summary]
+}
+
+fn cancelled(site: &mut Site<'_>) -> String {
+    site.merge("v2", "cancelled", CANARY);
+    let done = site.cancelled_job(500);
+    done.shows(130, &["comment ✅ · check ✅ · status ✅ · deployment ✅"]);
+    let comment = site.comment();
+    assert!(!comment.contains("Canary at"), "{comment}");
+    assert!(comment.contains("cancelled"), "{comment}");
+    assert_eq!(site.status("baepo"), "error");
+    let state = site.github.state();
+    assert_eq!(state.deployments.last().unwrap().state(), "failure");
+    assert_eq!(
+        state.checks.last().unwrap().fields["conclusion"],
+        "cancelled"
+    );
+    done.summary
 }
 
 fn locked(site: &mut Site<'_>) -> String {

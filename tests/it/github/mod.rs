@@ -3,7 +3,7 @@
 mod comment;
 mod conformance;
 mod corpus;
-mod fake;
+pub(crate) mod fake;
 mod job;
 mod npm;
 mod page;
