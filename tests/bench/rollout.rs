@@ -81,7 +81,9 @@ impl Obedient {
             starting: 0,
             draining: 0,
             restarts: 0,
-            endpoints: Vec::new(),
+            endpoints: (0..instances)
+                .map(|n| format!("http://10.0.{}.{}:8080", n / 256, n % 256))
+                .collect(),
             trouble: None,
         });
     }
@@ -183,10 +185,14 @@ fn compare_journals() -> Result<()> {
     let case = Case::new(Who::Canary, 3);
     let strategy = |view: &_| case.who.decide(view);
     let mut run = Run::new(&case, &strategy);
-    let step = |run: &mut Run<'_>| match run.step() {
-        Ok(Stop::Recorded) => Ok(()),
-        Ok(Stop::Done(_) | Stop::Resumed(_)) => Err(anyhow!("it is over")),
-        Err(why) => Err(anyhow!(why)),
+    let step = |run: &mut Run<'_>| {
+        // Here a person does say so much at once.
+        run.at_once.1 = 0;
+        match run.step() {
+            Ok(Stop::Recorded) => Ok(()),
+            Ok(Stop::Done(_) | Stop::Resumed(_)) => Err(anyhow!("it is over")),
+            Err(why) => Err(anyhow!(why)),
+        }
     };
     let is_watching = |run: &Run<'_>| {
         matches!(

@@ -1,6 +1,7 @@
 //! The agent and the local target, with real processes behind them.
 
 mod contract;
+mod flips;
 mod instances;
 mod restart;
 mod under_load;

@@ -132,7 +132,12 @@ impl Checkout {
 
     /// Commit a revision of the shop under this configuration.
     pub(crate) fn commit(&self, revision: &str, config: &str) {
-        std::fs::copy(shop(revision), self.path().join("prebuilt")).unwrap();
+        self.commit_program(&shop(revision), revision, config);
+    }
+
+    /// Commit any service in place of the shop.
+    pub(crate) fn commit_program(&self, program: &Path, revision: &str, config: &str) {
+        std::fs::copy(program, self.path().join("prebuilt")).unwrap();
         self.write("baepo.yml", config);
         // What a test breaks later must not hide the agent from it.
         self.write("good.yml", config);

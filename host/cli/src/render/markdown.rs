@@ -6,11 +6,11 @@
 //! link issues, break tables or imitate a marker.
 
 use baepo_core::pipeline::{StageOutput, StageResult};
-use baepo_core::report::{ChangedWishes, Report, RolloutReport, StageReport, Used};
+use baepo_core::report::{ChangedWishes, Report, RolloutReport, StageReport, Used, WindowReport};
 use baepo_core::rollout::{Ending, Outcome};
 use baepo_core::verdict::{Measurement, Verdict};
 
-use super::words::{output_of, plugin_of};
+use super::words::{self, output_of, plugin_of};
 use super::{grouped, headline, next_step, percent};
 
 /// Most targets of one capability, and wishes of one plugin, that are named.
@@ -118,12 +118,13 @@ pub fn summary(report: &Report) -> String {
             "\n## {}: every window\n\n",
             escape(&rollout.environment)
         ));
-        text.push_str("| Ended (UTC) | Share | Took | Result | Why |\n|---|---:|---:|---|---|\n");
+        text.push_str("| Ended (UTC) | Asked | Measured | Took | Result | Why |\n|---|---:|---:|---:|---|---|\n");
         for window in &rollout.windows {
             text.push_str(&format!(
-                "| {} | {} | {} | {} | {} |\n",
+                "| {} | {} | {} | {} | {} | {} |\n",
                 window.ended.clock(),
                 window.weight,
+                measured(window),
                 window.took,
                 ending_word(window.ending),
                 escape(&window.reason)
@@ -132,6 +133,17 @@ pub fn summary(report: &Report) -> String {
         text.push_str(&format!("\n{} decisions were made.\n", rollout.decisions));
     }
     text
+}
+
+/// The share of the requests that were counted, and of how many.
+fn measured(window: &WindowReport) -> String {
+    match (window.measured(), window.served) {
+        (Some(share), Some((stable, candidate))) => {
+            let all = grouped(stable.requests + candidate.requests);
+            format!("{share} of {all}")
+        }
+        _ => "n/a".into(),
+    }
 }
 
 fn ending_word(ending: Ending) -> &'static str {
@@ -187,6 +199,8 @@ fn rollout_sections(rollout: &RolloutReport) -> Vec<String> {
             rollout.peak
         ));
     }
+    let cut = rollout.served.and_then(|(old, new)| words::cut(old, new));
+    parts.extend(cut);
     for judged in &rollout.judged {
         for finding in judged.findings.iter().take(5) {
             parts.push(format!(

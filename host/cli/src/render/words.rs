@@ -38,6 +38,18 @@ pub fn percent(served: Served) -> String {
     }
 }
 
+/// What was cut at drain deadlines while a rollout went on, if anything.
+pub(super) fn cut(stable: Served, candidate: Served) -> Option<String> {
+    let count = match stable.cut + candidate.cut {
+        0 => return None,
+        1 => "1 request".to_owned(),
+        more => format!("{} requests", grouped(more)),
+    };
+    Some(format!(
+        "{count} took longer than the drain deadline of an instance that was stopped, and were cut: allow more with `drain:`."
+    ))
+}
+
 /// `healthy`, `failing`, `inconclusive`.
 pub fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
@@ -272,7 +284,8 @@ mod tests {
         assert_eq!(
             percent(Served {
                 requests: 1000,
-                failures: 49
+                failures: 49,
+                cut: 0
             }),
             "4.90 %"
         );

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::hook::Annotation;
 use crate::pipeline::{RunCause, RunEntry, RunRecord, Served, Stage, StageOutput, StageResult};
 use crate::release::Revision;
-use crate::rollout::{Cause, Directive, Ending, Entry, Judgement, Kind, Outcome, Progress, Record};
+use crate::rollout::{
+    Cause, Counted, Directive, Ending, Entry, Judgement, Kind, Outcome, Progress, Record,
+};
+use crate::telemetry::Telemetry;
 use crate::time::{Millis, Time};
 use crate::verdict::{Judged, Level};
 use crate::weight::BasisPoints;
@@ -155,6 +158,9 @@ pub struct RolloutReport {
     pub served: Option<(Served, Served)>,
     /// Its entries that people want to read.
     pub story: Vec<Record>,
+    /// Counters at the first and at the newest look of the present window.
+    #[serde(skip)]
+    looks: Option<(Counted, Counted)>,
 }
 
 /// One window of observation that ended.
@@ -171,6 +177,21 @@ pub struct WindowReport {
     pub ending: Ending,
     /// In one sentence.
     pub reason: String,
+    /// Who answered how many requests between its first look and its last:
+    /// stable, candidate. Absent where it looked only once, or where the
+    /// target does not count.
+    #[serde(default)]
+    pub served: Option<(Served, Served)>,
+}
+
+impl WindowReport {
+    /// The candidate's share of the requests, as counted.
+    pub fn measured(&self) -> Option<BasisPoints> {
+        let (stable, candidate) = self.served?;
+        let all = stable.requests + candidate.requests;
+        let share = (candidate.requests * 10_000 + all / 2).checked_div(all)?;
+        Some(BasisPoints::saturating(share))
+    }
 }
 
 impl Report {
@@ -330,6 +351,7 @@ impl Report {
                 judged: Vec::new(),
                 served: None,
                 story: Vec::new(),
+                looks: None,
             });
         }
         let rollout = self
@@ -372,8 +394,13 @@ impl RolloutReport {
                 self.weights.push((at, *weight));
             }
             Entry::Looked {
-                judgement, judged, ..
+                judgement,
+                judged,
+                counted,
+                ..
             } => {
+                let first = self.looks.take().map(|(first, _)| first);
+                self.looks = Some((first.unwrap_or_else(|| counted.clone()), counted.clone()));
                 self.judgement = Some(judgement.clone());
                 self.judged.clone_from(judged);
             }
@@ -386,11 +413,13 @@ impl RolloutReport {
                         took: ended.took,
                         ending: ended.ending,
                         reason: reason.unwrap_or_default(),
+                        served: self.looks.take().and_then(served_between),
                     });
                 }
                 self.observing = None;
                 self.holding = None;
             }
+            Entry::WindowBegan { .. } => self.looks = None,
             Entry::Holding { reason, until, .. } => self.holding = Some((reason.clone(), *until)),
             Entry::Unpaused => self.holding = None,
             Entry::TurnedBack { cause, reason } => {
@@ -422,10 +451,24 @@ impl RolloutReport {
             | Entry::Baseline { .. }
             | Entry::Refused { .. }
             | Entry::Asked { .. }
-            | Entry::WindowBegan { .. }
             | Entry::Flapped
             | Entry::Signalled { .. }
             | Entry::DueDone { .. } => {}
         }
     }
+}
+
+/// What was counted between two looks at one window.
+fn served_between((first, last): (Counted, Counted)) -> Option<(Served, Served)> {
+    let between = |first: Option<Telemetry>, last: Option<Telemetry>| {
+        let since = last?.since(&first?);
+        Some(Served {
+            requests: since.requests,
+            failures: since.failures,
+            cut: since.cut,
+        })
+    };
+    let candidate = between(first.candidate, last.candidate)?;
+    let stable = between(first.stable, last.stable).unwrap_or_default();
+    (stable.requests + candidate.requests > 0).then_some((stable, candidate))
 }

@@ -18,6 +18,7 @@ mod split;
 mod sticky;
 mod table;
 mod tunnel;
+mod websocket;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -41,10 +42,11 @@ pub use table::{Lane, Table};
 use headers::Client;
 use listener::Stream;
 use table::Current;
+use tunnel::Tunnels;
 
 /// Set on answers that the router made itself, to a short word that says why:
 /// `no-route`, `no-instance`, `connect-failed`, `answer-broken`,
-/// `answer-late`, `too-large`, `bad-request`.
+/// `answer-late`, `cut`, `too-large`, `bad-request`.
 pub const REFUSAL_HEADER: HeaderName = HeaderName::from_static("x-baepo-refusal");
 
 /// What a client and an instance may take of the router.
@@ -97,6 +99,7 @@ pub struct Router {
     current: Arc<Current>,
     limits: Arc<Limits>,
     sticky: Option<Arc<Sticky>>,
+    tunnels: Arc<Tunnels>,
 }
 
 impl Router {
@@ -106,6 +109,7 @@ impl Router {
             current: Arc::default(),
             limits: Arc::new(limits),
             sticky: None,
+            tunnels: Arc::default(),
         }
     }
 
@@ -138,7 +142,7 @@ impl Router {
     }
 
     /// Answer requests until `stop` is cancelled, then finish those in flight
-    /// within the limit.
+    /// within the limit, tunnels too.
     pub async fn serve(&self, listener: Listener, stop: CancellationToken) {
         let connections = TaskTracker::new();
         let mut builder = http1::Builder::new();
@@ -168,7 +172,9 @@ impl Router {
         }
         drop(listener);
         connections.close();
-        let _ = tokio::time::timeout(self.limits.stop, connections.wait()).await;
+        let within = self.limits.stop;
+        let answered = tokio::time::timeout(within, connections.wait());
+        let _ = tokio::join!(answered, self.tunnels.close(within));
     }
 
     async fn converse(
@@ -181,14 +187,7 @@ impl Router {
         let client = &client;
         let router = &self;
         let service = service_fn(move |request| async move {
-            let answer = forward::forward(
-                &router.current,
-                &router.limits,
-                router.sticky.as_deref(),
-                client,
-                request,
-            )
-            .await;
+            let answer = forward::forward(router, client, request).await;
             Ok::<_, Infallible>(answer)
         });
         let connection = builder

@@ -286,6 +286,7 @@ fn telemetry(told: Option<monitor::Telemetry>) -> Result<(TargetAnswer, usize), 
             bounds_us: told.latency.bounds_us,
             counts: told.latency.counts,
         },
+        cut: 0,
     });
     Ok((TargetAnswer::Telemetry(telemetry), size_bytes))
 }
