@@ -2,6 +2,7 @@
 
 mod contract;
 mod flips;
+mod handover;
 mod instances;
 mod restart;
 mod under_load;
@@ -40,6 +41,7 @@ pub(crate) fn options(dir: &Path) -> AgentOptions {
         limits: Limits::default(),
         sticky: None,
         has_watchdog: false,
+        takes_over: false,
     }
 }
 

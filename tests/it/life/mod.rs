@@ -4,12 +4,13 @@ mod bad_input;
 mod demo;
 mod ephemeral;
 mod faults;
+mod full_disk;
 mod kill;
 mod lock;
 mod simulate;
 mod waiting;
 mod watchdog;
-mod zero_loss;
+pub(crate) mod zero_loss;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

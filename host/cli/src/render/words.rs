@@ -62,17 +62,18 @@ pub fn verdict_word(verdict: Verdict) -> &'static str {
 /// How the whole run stands, in one line without decoration: is it fine?
 pub fn headline(report: &Report) -> String {
     if let Some(rollout) = report.rollouts.last() {
-        let mut line = rollout_headline(rollout);
-        if rollout.outcome.is_none()
-            && let Some(end) = &report.ended
-            && end.outcome == Outcome::Waiting
-        {
-            line = format!(
-                "Waiting at {} in {}: {}",
-                rollout.weight, rollout.environment, end.reason
-            );
-        }
-        return line;
+        // A run can end before its rollout does: it may wait no longer, or what
+        // became of the rollout cannot be written down.
+        let early = report.ended.as_ref().filter(|_| rollout.outcome.is_none());
+        let how = match early.map(|end| end.outcome) {
+            Some(Outcome::Waiting) => "Waiting",
+            Some(Outcome::Stuck) => "STUCK",
+            Some(Outcome::Failed) => "Failed",
+            _ => return rollout_headline(rollout),
+        };
+        let (weight, environment) = (rollout.weight, &rollout.environment);
+        let reason = early.map_or("", |end| end.reason.as_str());
+        return format!("{how} at {weight} in {environment}: {reason}");
     }
     if let Some(end) = &report.ended
         && end.outcome == Outcome::Cancelled

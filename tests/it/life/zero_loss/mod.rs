@@ -4,7 +4,7 @@
 //!
 //! `cargo xtask zero-loss` goes on to 200,000 requests for each strategy.
 
-mod socket;
+pub(crate) mod socket;
 
 use std::path::Path;
 use std::sync::atomic::Ordering;

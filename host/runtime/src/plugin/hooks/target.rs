@@ -235,7 +235,7 @@ fn fleet(told: wit::Observation) -> Result<(TargetAnswer, usize), Refused> {
             starting: one.starting,
             draining: one.draining,
             restarts: one.restarts,
-            endpoints: one.endpoints,
+            endpoints: one.endpoints.into(),
             trouble: None,
         })
     };

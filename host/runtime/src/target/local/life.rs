@@ -189,6 +189,7 @@ async fn wind_down(keeper: &Keeper, id: &str, workload: &Workload, mut process: 
     if let Some(backend) = backend {
         backend.leave(workload.drain_deadline);
         let drained = async {
+            keeper.alone.cancelled().await;
             while backend.in_flight() > 0 {
                 sleep(Duration::from_millis(5)).await;
             }
