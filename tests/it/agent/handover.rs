@@ -30,13 +30,13 @@ impl AgentProcess {
             .arg(listen)
             .arg(dir.join("control"))
             .arg("take-over")
-            .spawn()
-            .expect("the agent starts");
+            .spawn();
+        let agent = AgentProcess(child.expect("the agent starts"));
         let target = LocalTarget::new(dir.join("control"));
         for _ in 0..1_000 {
             let status = target.status().await;
-            if status.is_ok_and(|status| status.pid == child.id()) {
-                return AgentProcess(child);
+            if status.is_ok_and(|status| status.pid == agent.0.id()) {
+                return agent;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
