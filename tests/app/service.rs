@@ -5,7 +5,8 @@
 //! `READY_AFTER_MS`, `HEALTH=never`, `FAIL_EVERY=n`, `DIE_AT_ONCE`.
 //! Paths: `/`, `/healthz`, `/cart` (echo), `/slow?ms=`, `/chunks?n=`, `/head`
 //! (the request as it came), `/cut` (an answer that breaks off), `/pid`,
-//! `/env?NAME`, `/ws` (an echo after an upgrade), `/closing` (closes).
+//! `/env?NAME`, `/ws` (an echo of bytes after an upgrade), `/socket` (an echo
+//! of WebSocket messages), `/closing` (closes).
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -181,6 +182,23 @@ fn answer(
                 stream.write_all(&buffer[..read]).ok()?;
             }
         }
+        "/socket" => {
+            stream
+                .write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+                .ok()?;
+            loop {
+                let (first, payload) = frame(reader)?;
+                let length = u8::try_from(payload.len())
+                    .ok()
+                    .filter(|length| *length < 126)?;
+                let mut back = vec![first, length];
+                back.extend(payload);
+                stream.write_all(&back).ok()?;
+                if first & 0x0f == 8 {
+                    return None;
+                }
+            }
+        }
         _ => (
             200,
             format!("bread by {}\n", settings.revision).into_bytes(),
@@ -214,6 +232,20 @@ fn answer(
         whole.extend_from_slice(&body);
     }
     stream.write_all(&whole).ok()
+}
+
+/// The next frame of a client: its first byte and its payload, shorter than
+/// 126 bytes and masked, as RFC 6455 wants it.
+fn frame(reader: &mut BufReader<&TcpStream>) -> Option<(u8, Vec<u8>)> {
+    let mut head = [0; 6];
+    reader.read_exact(&mut head).ok()?;
+    let [first, length, mask @ ..] = head;
+    let mut payload = vec![0; usize::from(length & 0x7f)];
+    reader.read_exact(&mut payload).ok()?;
+    for (byte, mask) in payload.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= mask;
+    }
+    Some((first, payload))
 }
 
 fn head_of(request: &Request) -> String {

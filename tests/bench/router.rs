@@ -235,7 +235,7 @@ async fn serve(target: &LocalTarget) -> Result<Vec<String>> {
         let seen = target.observe().await?.of(digest);
         if seen.ready == INSTANCES {
             target.route(token, &Route::all(digest)).await?;
-            return Ok(seen.endpoints);
+            return Ok(seen.endpoints.to_vec());
         }
         ensure!(
             std::time::Instant::now() < deadline,

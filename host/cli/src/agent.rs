@@ -9,7 +9,6 @@ use baepo_runtime::router::{Listen, Sticky};
 use baepo_runtime::target::local::{Agent, AgentOptions, LocalTarget};
 use baepo_runtime::watchdog::Watchdog;
 use clap::Args;
-use tokio_util::sync::CancellationToken;
 
 use crate::agents::{Where, control};
 use crate::error::one_line;
@@ -23,7 +22,9 @@ const STOP_DEADLINE: Duration = Duration::from_secs(60);
 ///
 /// SIGTERM ends the agent and leaves its instances running: the next agent
 /// takes them over. While no run is alive it does what is due, and brings
-/// traffic back where a rollout was left alone for too long. With --stop a running agent ends and its instances too.
+/// traffic back where a rollout was left alone for too long. With --take-over a
+/// running agent hands its place to this one, without a request lost: so an
+/// agent is upgraded. With --stop a running agent ends and its instances too.
 #[derive(Debug, Args)]
 pub(crate) struct AgentArgs {
     /// The configuration.
@@ -49,6 +50,9 @@ pub(crate) struct AgentArgs {
     /// agent for itself is gone.
     #[arg(long, hide = true)]
     ephemeral: bool,
+    /// Take the place of the agent that runs, if one does.
+    #[arg(long)]
+    take_over: bool,
     /// Ask the running agent to stop its instances and itself.
     #[arg(long)]
     stop: bool,
@@ -99,6 +103,7 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
         limits: Default::default(),
         sticky: args.sticky.clone().or(sticky),
         has_watchdog: patience.is_some(),
+        takes_over: args.take_over,
     };
     let agent = match Agent::start(options).await {
         Ok(agent) => agent,
@@ -109,11 +114,15 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
         }
     };
     crate::complain(&format!("agent: listening on {}", agent.place()));
+    if let Some((pid, version)) = agent.predecessor() {
+        let text = format!("agent: took over from process {pid} (baepo {version})");
+        crate::complain(&text);
+    }
     if args.ephemeral {
         tokio::spawn(end_with_starter(own_control));
     }
     let stop = crate::run::cancelled_by_signals();
-    let ended = CancellationToken::new();
+    let ended = agent.ended();
     let watching = patience.map(|patience| {
         let watchdog = Watchdog::new(LocalTarget::new(watched_control), patience);
         tokio::spawn(watchdog.run(ended.clone()))

@@ -1,6 +1,7 @@
 //! What a target reports: instances by release, and the route in force.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -34,9 +35,10 @@ pub struct Instances {
     pub draining: u32,
     /// Unasked restarts since staged; only grows.
     pub restarts: u64,
-    /// Base addresses of the ready ones, for probes.
+    /// Base addresses of the ready ones, for probes. Shared: fleets are handed
+    /// around at each step, and no step may cost more in a larger fleet.
     #[serde(default)]
-    pub endpoints: Vec<String>,
+    pub endpoints: Arc<[String]>,
     /// Why the newest of those not ready is not, for people: the last answer
     /// to a health probe, the exit code, the last lines of output.
     #[serde(default)]
@@ -142,7 +144,7 @@ impl Fleet {
                 starting: 0,
                 draining: 0,
                 restarts: 0,
-                endpoints: Vec::new(),
+                endpoints: Arc::default(),
                 trouble: None,
             })
     }

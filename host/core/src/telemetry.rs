@@ -39,6 +39,10 @@ pub struct Telemetry {
     pub failures: u64,
     /// Time to the last byte.
     pub latency: Histogram,
+    /// Requests that were cut because they took longer than the drain deadline
+    /// of their instance. They are in no other count.
+    #[serde(default)]
+    pub cut: u64,
 }
 
 impl Histogram {
@@ -92,6 +96,7 @@ impl Telemetry {
                 bounds_us: self.latency.bounds_us.clone(),
                 counts,
             },
+            cut: self.cut.saturating_sub(earlier.cut),
         }
     }
 }

@@ -179,16 +179,9 @@ async fn an_instance_beyond_the_drain_deadline_is_stopped_all_the_same() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     site.scaled(digest, 0).await;
-    assert!(asked.await.unwrap().starts_with("HTTP/1.1 502"));
-    assert_eq!(
-        site.target
-            .telemetry(digest)
-            .await
-            .unwrap()
-            .unwrap()
-            .failures,
-        1
-    );
+    assert!(asked.await.unwrap().starts_with("HTTP/1.1 503"));
+    let counted = site.target.telemetry(digest).await.unwrap().unwrap();
+    assert_eq!((counted.requests, counted.cut), (0, 1));
     site.end().await;
 }
 

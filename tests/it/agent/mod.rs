@@ -1,6 +1,8 @@
 //! The agent and the local target, with real processes behind them.
 
 mod contract;
+mod flips;
+mod handover;
 mod instances;
 mod restart;
 mod under_load;
@@ -39,6 +41,7 @@ pub(crate) fn options(dir: &Path) -> AgentOptions {
         limits: Limits::default(),
         sticky: None,
         has_watchdog: false,
+        takes_over: false,
     }
 }
 

@@ -50,7 +50,7 @@ impl Drop for AgentProcess {
     }
 }
 
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
     socket.local_addr().expect("it has an address").to_string()
 }
@@ -60,7 +60,7 @@ fn birth_of(pid: &str) -> String {
     stat.rsplit(' ').nth(30).map(str::to_owned).unwrap_or(stat)
 }
 
-async fn pids(address: &str) -> std::collections::BTreeSet<String> {
+pub(crate) async fn pids(address: &str) -> std::collections::BTreeSet<String> {
     let mut pids = std::collections::BTreeSet::new();
     for _ in 0..24 {
         let answer = get(address, "/pid").await;

@@ -110,8 +110,8 @@ impl<'a> Site<'a> {
         self.checkout
             .wait_until("the candidate has its share", |checkout| {
                 let route = checkout.status()["fleet"]["route"].clone();
-                let shares = route.as_array().into_iter().flatten();
-                shares.into_iter().any(|share| share["weight"] == weight)
+                let mut shares = route.as_array().into_iter().flatten();
+                shares.any(|share| share["weight"] == weight)
             });
         let pid = rustix::process::Pid::from_child(&job);
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();

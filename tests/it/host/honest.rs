@@ -72,7 +72,7 @@ async fn the_traffic_monitor_says_when_it_can_judge_and_looks() -> Result<()> {
         stable: None,
         candidate: Side {
             release,
-            endpoints: Vec::new(),
+            endpoints: std::sync::Arc::default(),
             telemetry: None,
         },
         stable_before: None,

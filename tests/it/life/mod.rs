@@ -4,12 +4,13 @@ mod bad_input;
 mod demo;
 mod ephemeral;
 mod faults;
+mod full_disk;
 mod kill;
 mod lock;
 mod simulate;
 mod waiting;
 mod watchdog;
-mod zero_loss;
+pub(crate) mod zero_loss;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -132,7 +133,12 @@ impl Checkout {
 
     /// Commit a revision of the shop under this configuration.
     pub(crate) fn commit(&self, revision: &str, config: &str) {
-        std::fs::copy(shop(revision), self.path().join("prebuilt")).unwrap();
+        self.commit_program(&shop(revision), revision, config);
+    }
+
+    /// Commit any service in place of the shop.
+    pub(crate) fn commit_program(&self, program: &Path, revision: &str, config: &str) {
+        std::fs::copy(program, self.path().join("prebuilt")).unwrap();
         self.write("baepo.yml", config);
         // What a test breaks later must not hide the agent from it.
         self.write("good.yml", config);

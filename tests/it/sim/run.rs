@@ -53,7 +53,8 @@ pub(crate) struct Run<'a> {
     decided: u32,
     pub(crate) journal: Vec<Record>,
     pub(crate) transitions: u64,
-    at_once: (Time, u32),
+    /// How many outputs there were at this time.
+    pub(crate) at_once: (Time, u32),
     /// The newest fleet that was told, and when.
     seen: (Time, Fleet),
     /// Whether something was recorded since the two states were compared.

@@ -183,7 +183,7 @@ impl World {
                 starting: staged.living.len() as u32 - ready,
                 draining: count(&staged.draining, &|gone| gone > now),
                 restarts: staged.restarts,
-                endpoints: Vec::new(),
+                endpoints: std::sync::Arc::default(),
                 trouble: None,
             }
         });

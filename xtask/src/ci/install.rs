@@ -16,9 +16,9 @@ const PYTHON_TOOLS: &[(&str, &str)] = &[
     ("zizmor==1.32.0", "zizmor"),
 ];
 
-/// What the benchmarks compare with, and the registry that tests push to and pull
+/// What benchmarks and tests compare with, and the registry that tests push to and pull
 /// from: a program, in the Debian package of the same name.
-const PROGRAMS: &[&str] = &["docker-registry", "haproxy", "skopeo", "wrk"];
+const PROGRAMS: &[&str] = &["docker-registry", "haproxy", "nginx", "skopeo", "wrk"];
 
 /// What draws a comment and what its tools run on: a program, and the Debian
 /// package that has it.

@@ -7,7 +7,7 @@ use baepo_core::time::Time;
 use baepo_core::verdict::Measurement;
 use baepo_core::weight::BasisPoints;
 
-use super::words::{at_turning, failure_of, output_of, plugin_of};
+use super::words::{self, at_turning, failure_of, output_of, plugin_of};
 use super::{grouped, headline, next_step, percent, verdict_word};
 
 /// Colours, or none.
@@ -197,6 +197,8 @@ pub fn rollout_story(rollout: &RolloutReport, paint: Paint) -> String {
             percent(candidate)
         ));
     }
+    let cut = rollout.served.and_then(|(old, new)| words::cut(old, new));
+    lines.extend(cut.map(|cut| format!("  {cut}")));
     for judged in &rollout.judged {
         for finding in judged.findings.iter().take(3) {
             lines.push(format!("  {}: {}", finding.title, finding.message));

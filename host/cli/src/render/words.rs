@@ -38,6 +38,18 @@ pub fn percent(served: Served) -> String {
     }
 }
 
+/// What was cut at drain deadlines while a rollout went on, if anything.
+pub(super) fn cut(stable: Served, candidate: Served) -> Option<String> {
+    let count = match stable.cut + candidate.cut {
+        0 => return None,
+        1 => "1 request".to_owned(),
+        more => format!("{} requests", grouped(more)),
+    };
+    Some(format!(
+        "{count} took longer than the drain deadline of an instance that was stopped, and were cut: allow more with `drain:`."
+    ))
+}
+
 /// `healthy`, `failing`, `inconclusive`.
 pub fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
@@ -50,18 +62,20 @@ pub fn verdict_word(verdict: Verdict) -> &'static str {
 /// How the whole run stands, in one line without decoration: is it fine?
 pub fn headline(report: &Report) -> String {
     if let Some(rollout) = report.rollouts.last() {
-        let mut line = rollout_headline(rollout);
-        if rollout.outcome.is_none()
-            && rollout.holding.is_none()
-            && let Some(end) = &report.ended
-            && end.outcome == Outcome::Waiting
-        {
-            line = format!(
-                "Waiting at {} in {}: {}",
-                rollout.weight, rollout.environment, end.reason
-            );
-        }
-        return line;
+        // A run can end before its rollout does: it may wait no longer, or what
+        // became of the rollout cannot be written down. Whom it waits for says
+        // more than that it does.
+        let is_told = rollout.outcome.is_some() || rollout.holding.is_some();
+        let early = report.ended.as_ref().filter(|_| !is_told);
+        let how = match early.map(|end| end.outcome) {
+            Some(Outcome::Waiting) => "Waiting",
+            Some(Outcome::Stuck) => "STUCK",
+            Some(Outcome::Failed) => "Failed",
+            _ => return rollout_headline(rollout),
+        };
+        let (weight, environment) = (rollout.weight, &rollout.environment);
+        let reason = early.map_or("", |end| end.reason.as_str());
+        return format!("{how} at {weight} in {environment}: {reason}");
     }
     if let Some(end) = &report.ended
         && end.outcome == Outcome::Cancelled
@@ -285,7 +299,8 @@ mod tests {
         assert_eq!(
             percent(Served {
                 requests: 1000,
-                failures: 49
+                failures: 49,
+                cut: 0
             }),
             "4.90 %"
         );

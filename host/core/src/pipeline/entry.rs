@@ -177,6 +177,9 @@ pub struct Served {
     pub requests: u64,
     /// Of them, failed.
     pub failures: u64,
+    /// Beside them: cut at the drain deadline of their instance.
+    #[serde(default)]
+    pub cut: u64,
 }
 
 /// A stage of a run.

@@ -332,6 +332,7 @@ mod tests {
             requests: u64::MAX,
             failures: 0,
             latency: Histogram { bounds_us, counts },
+            cut: u64::MAX,
         };
         let sample = Sample {
             at: Millis(at),

@@ -94,7 +94,7 @@ pub(super) fn fleet(stable: (u32, u32, u32), candidate: (u32, u32, u32), weight:
         starting: asked.saturating_sub(ready),
         draining,
         restarts: 0,
-        endpoints: Vec::new(),
+        endpoints: alloc::sync::Arc::default(),
         trouble: None,
     };
     Fleet {

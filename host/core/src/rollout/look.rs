@@ -2,6 +2,7 @@
 //! `wit/monitor.wit`.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ pub struct Side {
     /// What runs.
     pub release: Release,
     /// Base addresses of its ready instances.
-    pub endpoints: Vec<String>,
+    pub endpoints: Arc<[String]>,
     /// Measured since the last look; absent where the target measures nothing.
     pub telemetry: Option<Telemetry>,
 }

@@ -471,6 +471,7 @@ impl Run<'_, '_> {
             Some(Served {
                 requests: since.requests,
                 failures: since.failures,
+                cut: since.cut,
             })
         };
         let target = &self.drive.target;

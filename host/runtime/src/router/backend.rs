@@ -2,7 +2,7 @@
 //! it, and connections to it that wait for the next request.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::body::Upload;
+use super::tunnel::Leaving;
 
 /// A connection on which requests can be sent.
 pub(super) type Connection = http1::SendRequest<Upload>;
@@ -34,7 +35,9 @@ pub struct Backend {
     address: SocketAddr,
     in_flight: AtomicUsize,
     idle: Mutex<Vec<(Connection, Instant)>>,
-    is_retired: std::sync::atomic::AtomicBool,
+    is_retired: AtomicBool,
+    is_cut: AtomicBool,
+    leaving: Leaving,
     born: Instant,
     /// Milliseconds after `born`.
     ejected_until: AtomicU64,
@@ -49,6 +52,8 @@ impl Backend {
             in_flight: AtomicUsize::new(0),
             idle: Mutex::default(),
             is_retired: false.into(),
+            is_cut: false.into(),
+            leaving: Leaving::default(),
             born: Instant::now(),
             ejected_until: AtomicU64::new(0),
         })
@@ -68,6 +73,26 @@ impl Backend {
     /// without it was set means that it will get no other.
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// It is in no table any more and is to be idle within this time: clients of
+    /// tunnels are told, one after another.
+    pub fn leave(&self, within: Duration) {
+        self.leaving.begin(within);
+    }
+
+    /// It is stopped although something is in flight: what breaks off from now
+    /// on is cut, and is no failure of its release.
+    pub fn cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn leaving(&self) -> &Leaving {
+        &self.leaving
     }
 
     /// Close the connections that wait, now and from now on: the instance is

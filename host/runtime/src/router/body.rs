@@ -221,7 +221,10 @@ impl Download {
 
     fn fail(&mut self) {
         if let Some(open) = self.open.take() {
-            open.tally.fail();
+            match open.instance.backend().is_cut() {
+                true => open.tally.cut(),
+                false => open.tally.fail(),
+            }
         }
     }
 }

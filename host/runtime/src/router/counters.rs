@@ -18,6 +18,7 @@ const SHARDS: usize = 4;
 #[derive(Debug)]
 pub struct Counters {
     shards: [Shard; SHARDS],
+    cut: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl Default for Counters {
                 failures: AtomicU64::new(0),
                 latency: (0..=BOUNDS_US.len()).map(|_| AtomicU64::new(0)).collect(),
             }),
+            cut: AtomicU64::new(0),
         }
     }
 }
@@ -48,6 +50,7 @@ impl Counters {
                 bounds_us: BOUNDS_US.clone(),
                 counts: vec![0; BOUNDS_US.len() + 1],
             },
+            cut: self.cut.load(Ordering::Relaxed),
             ..Telemetry::default()
         };
         for shard in &self.shards {
@@ -116,6 +119,12 @@ impl Tally {
         self.counters.add(self.begun.elapsed(), self.is_failure);
     }
 
+    /// Its instance was stopped at the end of its drain deadline: neither a
+    /// success nor a failure.
+    pub(super) fn cut(self) {
+        self.counters.cut.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// It ended badly.
     pub(super) fn fail(mut self) {
         self.spoil();
@@ -148,5 +157,8 @@ mod tests {
         assert_eq!(counters.telemetry().requests, 0);
         Tally::new(counters.clone(), Instant::now()).fail();
         assert_eq!(counters.telemetry().failures, 1);
+        Tally::new(counters.clone(), Instant::now()).cut();
+        let telemetry = counters.telemetry();
+        assert_eq!((telemetry.requests, telemetry.cut), (1, 1));
     }
 }

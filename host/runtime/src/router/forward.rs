@@ -15,9 +15,9 @@ use super::backend::{Backend, Connection, InFlight};
 use super::body::{Download, Reply, Upload, UploadEnd, UploadState};
 use super::counters::Tally;
 use super::headers::{self, Client};
-use super::sticky::Sticky;
 use super::table::{Asker, Current};
-use super::{Limits, REFUSAL_HEADER, tunnel};
+use super::tunnel::Ends;
+use super::{Limits, REFUSAL_HEADER, Router};
 
 /// How many instances a request is offered to.
 const TRIES_MAX: usize = 4;
@@ -30,6 +30,7 @@ enum Trouble {
     ConnectFailed,
     AnswerBroken,
     AnswerLate,
+    Cut,
     TooLarge,
 }
 
@@ -43,6 +44,11 @@ impl Trouble {
                 502,
                 "answer-broken",
                 "the instance broke off before it answered",
+            ),
+            Trouble::Cut => (
+                503,
+                "cut",
+                "the instance was stopped; the answer took longer than its drain deadline",
             ),
             Trouble::AnswerLate => (504, "answer-late", "the instance did not answer in time"),
             Trouble::TooLarge => (413, "too-large", "the request body is too large"),
@@ -67,20 +73,19 @@ fn own_answer(status: StatusCode, code: &'static str, text: &str) -> Response<Re
 
 /// Answer one request.
 pub(super) async fn forward(
-    current: &Current,
-    limits: &Limits,
-    sticky: Option<&Sticky>,
+    router: &Router,
     client: &Client,
     request: Request<Incoming>,
 ) -> Response<Reply> {
-    let Some(sticky) = sticky else {
+    let current = &router.current;
+    let Some(sticky) = router.sticky.as_deref() else {
         let asker = Asker::Turn(current.next_turn());
-        return forward_for(asker, current, limits, client, request).await;
+        return forward_for(asker, router, client, request).await;
     };
     let known = sticky.seat(request.headers());
     let seat = known.unwrap_or_else(|| current.next_seat());
     let asker = Asker::Seat(seat);
-    let mut response = forward_for(asker, current, limits, client, request).await;
+    let mut response = forward_for(asker, router, client, request).await;
     if known.is_none() {
         sticky.tell(seat, response.headers_mut());
     }
@@ -89,12 +94,12 @@ pub(super) async fn forward(
 
 async fn forward_for(
     asked_by: Asker,
-    current: &Current,
-    limits: &Limits,
+    router: &Router,
     client: &Client,
     mut request: Request<Incoming>,
 ) -> Response<Reply> {
     let begun = Instant::now();
+    let (current, limits) = (&*router.current, &*router.limits);
     if let Err(refusal) = headers::check(&request) {
         return own_answer(refusal.status, "bad-request", refusal.reason);
     }
@@ -125,13 +130,17 @@ async fn forward_for(
         attempt.tally.spoil();
     }
     match attempt.send(first.instance, request).await {
-        Ok(sent) => pass_back(sent, attempt.tally, limits, asker),
+        Ok(sent) => pass_back(sent, attempt.tally, router, asker),
         Err(Gone::ClientLeft) => own_answer(
             StatusCode::BAD_REQUEST,
             "client-left",
             "the request broke off",
         ),
         Err(Gone::TooLarge) => Trouble::TooLarge.answer(),
+        Err(Gone::Cut) => {
+            attempt.tally.cut();
+            Trouble::Cut.answer()
+        }
         Err(Gone::Failed(trouble)) => {
             attempt.tally.fail();
             trouble.answer()
@@ -144,6 +153,8 @@ enum Gone {
     /// The client is to blame, so that nothing is counted.
     ClientLeft,
     TooLarge,
+    /// The instance was stopped under it, at the end of its drain deadline.
+    Cut,
     /// A failure of the release.
     Failed(Trouble),
 }
@@ -192,6 +203,9 @@ impl Attempt<'_> {
                             connection,
                             instance: chosen,
                         });
+                    }
+                    Err(Unsent::Gone(Gone::Failed(_))) if backend.is_cut() => {
+                        return Err(Gone::Cut);
                     }
                     Err(Unsent::Gone(gone)) => return Err(gone),
                     // It was closed before anything was written to it. One
@@ -282,7 +296,7 @@ enum Unsent {
 fn pass_back(
     sent: Sent,
     mut tally: Tally,
-    limits: &Limits,
+    router: &Router,
     asker: Option<hyper::upgrade::OnUpgrade>,
 ) -> Response<Reply> {
     let Sent {
@@ -297,12 +311,13 @@ fn pass_back(
         && let Some(asker) = asker
     {
         let protocol = headers::upgrade(response.headers());
-        tunnel::open(
-            asker,
-            hyper::upgrade::on(&mut response),
+        let ends = Ends {
+            client: asker,
+            upstream: hyper::upgrade::on(&mut response),
             instance,
-            limits.tunnel_idle,
-        );
+            protocol: protocol.clone(),
+        };
+        router.tunnels.open(ends, router.limits.tunnel_idle);
         tally.end();
         headers::strip_hop_by_hop(response.headers_mut(), protocol);
         return response.map(|_| Reply::Own(Full::default()));
@@ -312,7 +327,7 @@ fn pass_back(
     response.map(|body| {
         Reply::Passed(Download::new(
             body,
-            limits.body_idle,
+            router.limits.body_idle,
             tally,
             instance,
             connection,

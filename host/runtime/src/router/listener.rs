@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -111,17 +112,36 @@ impl Listener {
         }
     }
 
-    /// Take over a bound socket. Needs a tokio runtime.
+    /// Take over a socket that is bound to `place`. Needs a tokio runtime.
     ///
     /// # Errors
     /// As the system says.
-    pub fn from_std(socket: std::net::TcpListener) -> io::Result<Listener> {
-        socket.set_nonblocking(true)?;
-        let place = Listen::Tcp(socket.local_addr()?);
-        Ok(Listener {
-            kind: Kind::Tcp(TcpListener::from_std(socket)?),
-            place,
-        })
+    pub fn inherit(socket: OwnedFd, place: Listen) -> io::Result<Listener> {
+        let kind = match &place {
+            Listen::Tcp(_) => {
+                let socket = std::net::TcpListener::from(socket);
+                socket.set_nonblocking(true)?;
+                Kind::Tcp(TcpListener::from_std(socket)?)
+            }
+            Listen::Unix(_) => {
+                let socket = std::os::unix::net::UnixListener::from(socket);
+                socket.set_nonblocking(true)?;
+                Kind::Unix(UnixListener::from_std(socket)?)
+            }
+        };
+        Ok(Listener { kind, place })
+    }
+
+    /// The socket itself, for whoever takes over. It is open as long as any
+    /// copy is.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn socket(&self) -> io::Result<OwnedFd> {
+        match &self.kind {
+            Kind::Tcp(listener) => listener.as_fd().try_clone_to_owned(),
+            Kind::Unix(listener) => listener.as_fd().try_clone_to_owned(),
+        }
     }
 
     /// Where it listens; the port that was taken, for port 0.

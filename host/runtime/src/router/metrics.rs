@@ -43,6 +43,19 @@ pub(super) fn render<'a>(
             telemetry.failures
         );
     }
+    head(
+        &mut page,
+        "baepo_cut_requests_total",
+        "counter",
+        "Requests cut at the drain deadline of their instance; in no other count.",
+    );
+    for (digest, telemetry) in releases.clone() {
+        let _ = writeln!(
+            page,
+            "baepo_cut_requests_total{{release=\"{digest}\"}} {}",
+            telemetry.cut
+        );
+    }
     let name = "baepo_request_duration_seconds";
     head(
         &mut page,

@@ -18,6 +18,7 @@ mod split;
 mod sticky;
 mod table;
 mod tunnel;
+mod websocket;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use baepo_core::digest::Digest;
 use baepo_core::telemetry::Telemetry;
-use http::HeaderName;
+use http::header::{CONNECTION, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -41,11 +42,17 @@ pub use table::{Lane, Table};
 use headers::Client;
 use listener::Stream;
 use table::Current;
+use tunnel::Tunnels;
 
 /// Set on answers that the router made itself, to a short word that says why:
 /// `no-route`, `no-instance`, `connect-failed`, `answer-broken`,
-/// `answer-late`, `too-large`, `bad-request`.
+/// `answer-late`, `cut`, `too-large`, `bad-request`.
 pub const REFUSAL_HEADER: HeaderName = HeaderName::from_static("x-baepo-refusal");
+
+/// How long a connection may stay idle after the socket was handed over.
+const LINGER: Duration = Duration::from_secs(5);
+
+const SWITCHING_PROTOCOLS: http::StatusCode = http::StatusCode::SWITCHING_PROTOCOLS;
 
 /// What a client and an instance may take of the router.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +104,8 @@ pub struct Router {
     current: Arc<Current>,
     limits: Arc<Limits>,
     sticky: Option<Arc<Sticky>>,
+    tunnels: Arc<Tunnels>,
+    handed_over: CancellationToken,
 }
 
 impl Router {
@@ -106,6 +115,8 @@ impl Router {
             current: Arc::default(),
             limits: Arc::new(limits),
             sticky: None,
+            tunnels: Arc::default(),
+            handed_over: CancellationToken::new(),
         }
     }
 
@@ -137,8 +148,17 @@ impl Router {
         metrics::render(&self.table(), releases)
     }
 
+    /// Somebody else accepts connections now. [`serve`](Router::serve) accepts
+    /// none any more and comes to an end without haste: each connection that
+    /// it has gets its next answer with `Connection: close`, so that no client
+    /// writes into one that is just being closed; only one that stays idle is
+    /// closed as it is.
+    pub fn hand_over(&self) {
+        self.handed_over.cancel();
+    }
+
     /// Answer requests until `stop` is cancelled, then finish those in flight
-    /// within the limit.
+    /// within the limit, tunnels too.
     pub async fn serve(&self, listener: Listener, stop: CancellationToken) {
         let connections = TaskTracker::new();
         let mut builder = http1::Builder::new();
@@ -147,7 +167,13 @@ impl Router {
             .header_read_timeout(self.limits.head)
             .max_buf_size(self.limits.max_head_bytes)
             .max_headers(self.limits.max_head_fields);
-        while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.handed_over.cancelled() => break,
+                accepted = listener.accept() => accepted,
+            };
             match accepted {
                 Ok((stream, peer)) => {
                     let client = Client::new(peer, self.limits.trusts_forwarded);
@@ -168,7 +194,9 @@ impl Router {
         }
         drop(listener);
         connections.close();
-        let _ = tokio::time::timeout(self.limits.stop, connections.wait()).await;
+        let within = self.limits.stop;
+        let answered = tokio::time::timeout(within, connections.wait());
+        let _ = tokio::join!(answered, self.tunnels.close(within));
     }
 
     async fn converse(
@@ -181,14 +209,11 @@ impl Router {
         let client = &client;
         let router = &self;
         let service = service_fn(move |request| async move {
-            let answer = forward::forward(
-                &router.current,
-                &router.limits,
-                router.sticky.as_deref(),
-                client,
-                request,
-            )
-            .await;
+            let mut answer = forward::forward(router, client, request).await;
+            if router.handed_over.is_cancelled() && answer.status() != SWITCHING_PROTOCOLS {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(CONNECTION, close);
+            }
             Ok::<_, Infallible>(answer)
         });
         let connection = builder
@@ -197,13 +222,24 @@ impl Router {
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = stop.cancelled() => {
+            () = self.is_to_close(&stop) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "connection of a client ended");
+        }
+    }
+
+    /// Wait until connections are to be closed once they are idle.
+    async fn is_to_close(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = async {
+                self.handed_over.cancelled().await;
+                tokio::time::sleep(LINGER).await;
+            } => {}
         }
     }
 }

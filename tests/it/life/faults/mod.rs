@@ -1,5 +1,6 @@
-//! The fault matrix: a run, the agent or an instance is killed at each message
-//! by which a run changes something, for each strategy, under load. Whatever
+//! The fault matrix: at each message by which a run changes something, for each
+//! strategy and under load, a run, the agent or an instance is killed, or the
+//! agent is upgraded. Whatever
 //! happens, the fleet ends wholly old or wholly new, the exit code says which,
 //! and the state can be read.
 //!
@@ -48,9 +49,16 @@ enum Victim {
     Agent,
     /// The newest instance.
     Instance,
+    /// The agent, which another one takes the place of.
+    Upgrade,
 }
 
-const VICTIMS: [Victim; 3] = [Victim::Run, Victim::Agent, Victim::Instance];
+const VICTIMS: [Victim; 4] = [
+    Victim::Run,
+    Victim::Agent,
+    Victim::Instance,
+    Victim::Upgrade,
+];
 
 impl fmt::Display for Victim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,6 +66,7 @@ impl fmt::Display for Victim {
             Victim::Run => "run",
             Victim::Agent => "agent",
             Victim::Instance => "instance",
+            Victim::Upgrade => "upgrade",
         })
     }
 }
@@ -184,8 +193,9 @@ impl Site {
             return Err(format!("neither old nor new, {label}\n{status}"));
         };
         *losses += stats.lost.total();
-        // Who uses the service notices a run that dies in no case.
-        if cell.victim == Victim::Run && self.is_zero_downtime() && stats.lost.total() > 0 {
+        // Who uses the service notices neither a run that dies nor an upgrade.
+        let is_unnoticed = matches!(cell.victim, Victim::Run | Victim::Upgrade);
+        if is_unnoticed && self.is_zero_downtime() && stats.lost.total() > 0 {
             return Err(format!(
                 "{} lost ({:?}), {label}",
                 stats.lost.total(),
@@ -222,6 +232,11 @@ impl Site {
                         old.wait().unwrap();
                     }
                     *agent = Some(restarted.start());
+                }
+                Victim::Upgrade => {
+                    let old = lock(&agent).replace(restarted.start());
+                    // It ends by itself; who started it is told.
+                    std::thread::spawn(move || old.map(|mut old| old.wait()));
                 }
                 Victim::Instance => {
                     let newest = instances(&state).into_iter().max();
@@ -280,6 +295,7 @@ impl Restart {
             "good.yml",
             "--control",
             &socket,
+            "--take-over",
         ]);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         Restart(command)

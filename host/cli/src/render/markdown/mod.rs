@@ -14,10 +14,10 @@ mod tables;
 use std::collections::BTreeMap;
 
 use baepo_core::pipeline::{RolloutPlan, RunCause};
-use baepo_core::report::{Report, RolloutReport};
+use baepo_core::report::{Report, RolloutReport, WindowReport};
 use baepo_core::rollout::{Cause, Outcome};
 
-use super::words::at_turning;
+use super::words::{self, at_turning};
 use super::{grouped, headline, next_step, percent};
 use escape::{brief, code, html, link};
 use section::{Room, Section, fit};
@@ -282,6 +282,8 @@ fn what_happened(rollout: &RolloutReport) -> Option<String> {
             rollout.peak
         ));
     }
+    let cut = rollout.served.and_then(|(old, new)| words::cut(old, new));
+    lines.extend(cut);
     (!lines.is_empty()).then(|| lines.join(" "))
 }
 
@@ -358,21 +360,33 @@ fn planned(plan: &RolloutPlan) -> Section {
 
 fn windows(rollout: &RolloutReport) -> Section {
     let head = format!(
-        "## {}: every window\n\n{} decisions were made.\n\n| Ended (UTC) | Share | Took | Result | Why |\n|---|---:|---:|---|---|",
+        "## {}: every window\n\n{} decisions were made.\n\n| Ended (UTC) | Asked | Measured | Took | Result | Why |\n|---|---:|---:|---:|---|---|",
         brief(&rollout.environment, 60),
         rollout.decisions
     );
     let rows = rollout.windows.iter().map(|window| {
         format!(
-            "| {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} |",
             window.ended.clock(),
             window.weight,
+            measured(window),
             window.took,
             tables::ending_word(window.ending),
             brief(&window.reason, 1_000)
         )
     });
     Section::open("windows", 1, &head, rows.collect())
+}
+
+/// The share of the requests that were counted, and of how many.
+fn measured(window: &WindowReport) -> String {
+    match (window.measured(), window.served) {
+        (Some(share), Some((stable, candidate))) => {
+            let all = grouped(stable.requests + candidate.requests);
+            format!("{share} of {all}")
+        }
+        _ => "n/a".into(),
+    }
 }
 
 fn last_line(report: &Report, links: &Links) -> String {

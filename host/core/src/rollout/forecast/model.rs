@@ -216,7 +216,7 @@ impl Model {
                 starting: count(release.instances.len() - ready),
                 draining: count(release.draining.len()),
                 restarts: release.restarts,
-                endpoints: Vec::new(),
+                endpoints: alloc::sync::Arc::default(),
                 trouble: (conduct.life == Life::CrashLoop)
                     .then(|| String::from("exit code 1 before the first health check")),
             }

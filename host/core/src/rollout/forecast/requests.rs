@@ -214,6 +214,7 @@ impl Requests {
                 bounds_us: latency_bounds_us(),
                 counts: counters.latencies.clone(),
             },
+            cut: 0,
         })
     }
 }

@@ -130,7 +130,7 @@ fn to_request(request: &LookRequest) -> wit::ObserveRequest {
 fn to_side(side: &Side) -> wit::Side {
     wit::Side {
         release: to_release(&side.release),
-        endpoints: side.endpoints.clone(),
+        endpoints: side.endpoints.to_vec(),
         telemetry: side.telemetry.as_ref().map(to_telemetry),
     }
 }

@@ -235,7 +235,7 @@ fn fleet(told: wit::Observation) -> Result<(TargetAnswer, usize), Refused> {
             starting: one.starting,
             draining: one.draining,
             restarts: one.restarts,
-            endpoints: one.endpoints,
+            endpoints: one.endpoints.into(),
             trouble: None,
         })
     };
@@ -286,6 +286,7 @@ fn telemetry(told: Option<monitor::Telemetry>) -> Result<(TargetAnswer, usize), 
             bounds_us: told.latency.bounds_us,
             counts: told.latency.counts,
         },
+        cut: 0,
     });
     Ok((TargetAnswer::Telemetry(telemetry), size_bytes))
 }

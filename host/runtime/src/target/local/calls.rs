@@ -240,7 +240,7 @@ impl Keeper {
                 starting: count(of(false).count() - ready.len()),
                 draining: count(of(true).count()),
                 restarts: release.restarts,
-                endpoints: ready,
+                endpoints: ready.into(),
                 trouble: newest_unready
                     .and_then(|(_, live)| live.crash.clone().or(live.unhealthy.clone())),
             }

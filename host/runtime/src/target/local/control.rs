@@ -1,6 +1,6 @@
 //! The agent's side of the control socket.
 
-use std::convert::Infallible;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -51,12 +51,21 @@ pub(super) async fn serve(
                 let (keeper, about) = (Arc::clone(&keeper), about.clone());
                 // In a task of its own: a caller that goes away does not leave
                 // a change half made.
-                let answer = tokio::spawn(async move { answer(&keeper, &about, request).await });
+                let answer = {
+                    let keeper = Arc::clone(&keeper);
+                    tokio::spawn(async move { answer(&keeper, &about, request).await })
+                };
                 async move {
-                    Ok::<_, Infallible>(answer.await.unwrap_or_else(|_| {
+                    let answer = answer.await.unwrap_or_else(|_| {
                         let broken = "the agent failed at this call; see its log".to_owned();
                         reply(&Reply::Problem(Problem::Refused(broken)))
-                    }))
+                    });
+                    // It may be the answer of an agent that is no more: broken
+                    // off, the caller asks its successor.
+                    match keeper.store.is_closed() {
+                        true => Err(io::Error::other("another agent has taken over")),
+                        false => Ok(answer),
+                    }
                 }
             });
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);

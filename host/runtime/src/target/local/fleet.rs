@@ -38,6 +38,8 @@ pub(super) struct Keeper {
     pub(super) halt: CancellationToken,
     /// The instances are to end, and then the agent.
     pub(super) shutdown: CancellationToken,
+    /// Whoever routed before this one has nothing under way any more.
+    pub(super) alone: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -87,6 +89,7 @@ impl Keeper {
             lives: TaskTracker::new(),
             halt: CancellationToken::new(),
             shutdown: CancellationToken::new(),
+            alone: CancellationToken::new(),
         })
     }
 

@@ -187,7 +187,9 @@ async fn wind_down(keeper: &Keeper, id: &str, workload: &Workload, mut process: 
         .get(id)
         .and_then(|live| live.backend.clone());
     if let Some(backend) = backend {
+        backend.leave(workload.drain_deadline);
         let drained = async {
+            keeper.alone.cancelled().await;
             while backend.in_flight() > 0 {
                 sleep(Duration::from_millis(5)).await;
             }
@@ -198,6 +200,7 @@ async fn wind_down(keeper: &Keeper, id: &str, workload: &Workload, mut process: 
                 in_flight = backend.in_flight(),
                 "stopped before it had drained"
             );
+            backend.cut();
         }
         backend.retire();
     }

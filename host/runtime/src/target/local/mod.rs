@@ -6,7 +6,8 @@
 //! environment and has a state directory to itself.
 //!
 //! Instances are no children by contract: they outlive an agent that dies, and
-//! the next agent on the same directory takes them over as they are.
+//! the next agent on the same directory takes them over as they are. An agent
+//! that still runs hands its socket over as well.
 
 mod agent;
 mod calls;
@@ -14,6 +15,7 @@ mod client;
 mod control;
 mod depot;
 mod fleet;
+mod handover;
 mod life;
 mod output;
 mod probe;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use baepo_core::digest::Digest;
 use baepo_core::fleet::Route;
@@ -104,8 +105,9 @@ pub(super) struct SavedInstance {
 #[derive(Debug)]
 pub(super) struct Store {
     dir: PathBuf,
-    /// Held open for its lock.
-    _lock: File,
+    /// Held open for its lock; `None` once the directory is another's. Each
+    /// write holds it.
+    lock: Mutex<Option<File>>,
 }
 
 impl Store {
@@ -138,11 +140,35 @@ impl Store {
         lock.set_len(0).map_err(io("write", &path))?;
         writeln!(lock, "{}", std::process::id()).map_err(io("write", &path))?;
         let dir = dir.canonicalize().map_err(io("find", dir))?;
-        Ok(Store { dir, _lock: lock })
+        Ok(Store {
+            dir,
+            lock: Mutex::new(Some(lock)),
+        })
     }
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Let another agent have the directory. What is being written is finished
+    /// first; nothing is written after it.
+    pub(super) fn close(&self) {
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether the directory may be another's.
+    pub(super) fn is_closed(&self) -> bool {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        lock.is_none()
+    }
+
+    /// Write a file so that it is old or new, whatever happens.
+    fn write(&self, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_none() {
+            return Err(io::Error::other("another agent has taken over"));
+        }
+        write_whole(&self.dir, name, parts)
     }
 
     /// What an agent remembered here; a clean slate where none did.
@@ -187,7 +213,7 @@ impl Store {
     /// Remember. Blocks.
     pub(super) fn save(&self, saved: &Saved) -> io::Result<()> {
         let bytes = serde_json::to_vec_pretty(saved).map_err(io::Error::other)?;
-        write_whole(&self.dir, "agent.json", &[&bytes])
+        self.write("agent.json", &[&bytes])
     }
 
     /// The state document. Blocks.
@@ -221,7 +247,7 @@ impl Store {
     /// Replace the state document. Blocks.
     pub(super) fn save_document(&self, document: &Document) -> io::Result<()> {
         let line = format!("{}\n", document.version);
-        write_whole(&self.dir, "document", &[line.as_bytes(), &document.bytes])
+        self.write("document", &[line.as_bytes(), &document.bytes])
     }
 }
 
@@ -283,6 +309,17 @@ mod tests {
             refusal.starts_with(&format!("another agent (pid {})", std::process::id())),
             "{refusal}"
         );
+    }
+
+    #[test]
+    fn a_directory_that_was_let_go_is_another_agents() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Store::open(dir.path()).unwrap();
+        let saved = first.load().unwrap();
+        first.close();
+        let second = Store::open(dir.path()).unwrap();
+        assert!(first.save(&saved).is_err() && first.is_closed());
+        second.save(&saved).unwrap();
     }
 
     #[test]
