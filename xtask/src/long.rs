@@ -11,8 +11,8 @@ pub(crate) struct Suite {
     tests: &'static str,
 }
 
-/// What is killed at each message of a rollout: `all` cells, or one like
-/// `canary/run/after/17`.
+/// What is killed or upgraded at each message of a rollout: `all` cells, or
+/// those that begin like `canary`, `*/upgrade` or `canary/run/after/17`.
 pub(crate) const FAULTS: Suite = Suite {
     variable: "BAEPO_FAULTS",
     tests: "test(/^life::faults/)",

@@ -20,7 +20,7 @@ usage: cargo xtask <chore>
 
   ci [step…]          run all checks, or the named ones; --list names them
   bench [name…]       run the benchmarks in tests/bench, or the named ones
-  faults [cell]       kill runs, agents and instances at each message of a rollout
+  faults [cells]      kill runs, agents and instances at each message of a rollout
   fuzz [--seconds=N] [target…]
                       run the targets in tests/fuzz, or the named ones,
                       each for 600 seconds

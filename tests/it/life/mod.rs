@@ -10,6 +10,7 @@ mod lock;
 mod simulate;
 mod waiting;
 mod watchdog;
+mod way_back;
 pub(crate) mod zero_loss;
 
 use std::path::{Path, PathBuf};

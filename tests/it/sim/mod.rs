@@ -2,7 +2,8 @@
 //! crashed and taken up again at every entry.
 //!
 //! A failure prints one line that repeats it, for example
-//! `BAEPO_SIM='Canary/n=3/…/crash=17b' cargo nextest run --release sim`.
+//! `BAEPO_SIM='Canary/n=3/…/crash=17b' cargo nextest run --release sim`; a case
+//! that is repeated so is also made as small as it can be and still fail.
 
 mod case;
 mod check;
@@ -12,6 +13,7 @@ mod plugin;
 mod run;
 mod scenario;
 mod script;
+mod shrink;
 mod simulate;
 mod wire;
 mod world;
@@ -24,6 +26,7 @@ use plan::{
     EVERY_START, PEOPLE, SHIPPED, WEATHER, WIRE, eventful, hostile, plain, seeded, shipped,
 };
 use run::Run;
+use shrink::shrink;
 use simulate::{Crashes, Tally, simulate, simulate_with};
 
 #[test]
@@ -88,6 +91,25 @@ fn the_checkers_notice_every_mutant() {
         });
         assert!(noticed, "{mutant:?} gets past the checkers");
     }
+}
+
+#[test]
+fn a_case_that_fails_shrinks_to_what_makes_it_fail() {
+    let fails = |case: &Case| {
+        let strategy = |view: &View| case.who.decide(view);
+        let mut run = Run::new(case, &strategy);
+        run.mutant = Some(Mutant::ALL[0]);
+        run.finish().err()
+    };
+    let large = (0..).map(seeded).find_map(|case| {
+        let is_large = case.n > 3 && case.events.len() > 2;
+        let why = fails(&case).filter(|_| is_large)?;
+        Some((case, why))
+    });
+    let (case, why) = large.unwrap();
+    let (small, why) = shrink(&case, why, &fails);
+    assert_eq!((small.n, small.events.len()), (1, 0), "{small}: {why}");
+    assert_eq!(fails(&small), Some(why));
 }
 
 #[test]

@@ -234,5 +234,10 @@ pub(super) fn hostile(seed: u64) -> Case {
         case.surge = (seed / 10 % 4) as u32;
         case.unjudged = [10_000, 100][(seed / 40 % 2) as usize];
         case.grain = [1, 1, 2_500][(seed / 80 % 3) as usize];
+        // Where instances come and go, a share may be smaller than asked for.
+        if seed / 240 % 2 == 1 {
+            let decision = 1 + (seed % 7) as u32;
+            *case = case.clone().event(decision, 300, Event::Flaps(NEW));
+        }
     })
 }

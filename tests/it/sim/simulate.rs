@@ -6,6 +6,7 @@ use baepo_core::time::Millis;
 
 use super::case::Case;
 use super::run::{Crash, Run, Stop};
+use super::shrink::shrink;
 
 /// What all rollouts came to.
 #[derive(Default)]
@@ -83,15 +84,32 @@ pub(crate) fn simulate_with(
         if tally.violations.len() > 50 {
             break;
         }
-        tally.add(simulate_case(
-            &case,
-            &name,
-            crashes,
-            only_crash.as_deref(),
-            decider,
-        ));
+        let only_crash = only_crash.as_deref();
+        let came = simulate_case(&case, &name, crashes, only_crash, decider);
+        if let Some(why) = came.violations.first().filter(|_| only.is_some()) {
+            tell_smallest(&case, why.clone(), decider);
+        }
+        tally.add(came);
     }
     tally
+}
+
+/// The smallest case that still fails, and how it went on its way there.
+fn tell_smallest(case: &Case, why: String, decider: &Decider<'_>) {
+    let fails = |case: &Case| {
+        let came = simulate_case(case, &case.to_string(), Crashes::Each, None, decider);
+        came.violations.into_iter().next()
+    };
+    let (small, why) = shrink(case, why, &fails);
+    tell(&format!("shrinks to {why}"));
+    let strategy = |view: &View| decider(&small, view);
+    let mut run = Run::new(&small, &strategy);
+    // Where only a crash makes it fail, this is the way to the crash and on.
+    let end = run.finish().map(|done| done.outcome);
+    for record in &run.journal {
+        tell(&format!("  {} {}", record.at.clock(), record.in_words()));
+    }
+    tell(&format!("  {end:?}"));
 }
 
 fn simulate_case(

@@ -19,6 +19,8 @@ mod plan;
 mod run;
 #[path = "../../it/sim/script.rs"]
 mod script;
+#[path = "../../it/sim/shrink.rs"]
+mod shrink;
 #[path = "../../it/sim/simulate.rs"]
 mod simulate;
 #[path = "../../it/sim/wire.rs"]

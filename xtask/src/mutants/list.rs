@@ -21,7 +21,7 @@ const SIGNALS: &str = "rollout/signals.rs";
 /// The floor of G4 is not among them: two roles that each carry their share
 /// (G3) have that many ready instances together, so that dropping it changes
 /// nothing. It is there because a person looks for it.
-pub(super) const MUTANTS: [Mutant; 30] = [
+pub(super) const MUTANTS: [Mutant; 31] = [
     Mutant {
         name: "g1-sum",
         what: "shares of a split do not sum to all",
@@ -120,6 +120,22 @@ pub(super) const MUTANTS: [Mutant; 30] = [
             "least.min(most).min(judged)",
             "least.min(most)",
         )],
+    },
+    Mutant {
+        name: "g5-share",
+        what: "a smaller share than was asked for counts as if it were that",
+        edits: &[
+            (
+                "rollout/health.rs",
+                "} else if !self.has_its_share() {",
+                "} else if false {",
+            ),
+            (
+                "rollout/health.rs",
+                "BasisPoints::ZERO => self.asked,",
+                "BasisPoints::ZERO => BasisPoints::ZERO,",
+            ),
+        ],
     },
     Mutant {
         name: "g6-failing",

@@ -4,8 +4,9 @@
 //! happens, the fleet ends wholly old or wholly new, the exit code says which,
 //! and the state can be read.
 //!
-//! The ordinary test run takes a sample. `cargo xtask faults` takes all cells;
-//! `BAEPO_FAULTS='canary/run/after/17' cargo nextest run --release faults` one.
+//! The ordinary test run takes a sample. `cargo xtask faults` takes all cells,
+//! `cargo xtask faults canary/run/after/17` one, and `cargo xtask faults canary`
+//! or `'*/upgrade'` those that begin so.
 
 mod tap;
 
@@ -83,6 +84,20 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, _) = STRATEGIES[self.strategy];
         write!(f, "{name}/{}/{}/{}", self.victim, self.moment, self.message)
+    }
+}
+
+impl Cell {
+    /// Whether its name begins like this, part by part; `*` is any.
+    fn is_wanted(&self, wanted: &str) -> bool {
+        let name = self.to_string();
+        let mut parts = name.split('/');
+        wanted == "all"
+            || wanted.split('/').all(|wanted| {
+                parts
+                    .next()
+                    .is_some_and(|part| wanted == "*" || wanted == part)
+            })
     }
 }
 
@@ -183,7 +198,7 @@ impl Site {
             output = self.checkout.run(&["run"]);
         }
         let label = format!("at `{struck}`: {}", said(&output));
-        if std::env::var_os("BAEPO_FAULTS").is_some_and(|wanted| wanted != "all") {
+        if std::env::var("BAEPO_FAULTS").is_ok_and(|wanted| wanted == cell.to_string()) {
             tell(&label);
         }
         let is_whole = self.becomes_whole();
@@ -363,13 +378,13 @@ fn rows() -> Vec<Row> {
                 };
                 let all = (1..=MOST_MESSAGES).map(cell);
                 match wanted.as_str() {
-                    "all" => rows.push(Row {
-                        cells: all.collect(),
-                        is_open: true,
-                    }),
                     // One place of each, another one each time.
                     "" => sample.push(cell(3 + (sample.len() * 5 + strategy * 3) as u32 % 24)),
-                    wanted => sample.extend(all.filter(|cell| cell.to_string() == wanted)),
+                    wanted => {
+                        let cells: Vec<Cell> = all.filter(|cell| cell.is_wanted(wanted)).collect();
+                        let is_open = cells.len() > 1;
+                        rows.push(Row { cells, is_open });
+                    }
                 }
             }
         }

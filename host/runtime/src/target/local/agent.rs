@@ -248,6 +248,8 @@ impl Agent {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             listen: place.clone(),
         };
+        // Whether nobody else has the files of the state directory.
+        let mut is_ours = true;
         let held = loop {
             let about = control::About {
                 listen: place.clone(),
@@ -258,16 +260,20 @@ impl Agent {
                 End::Stopped | End::ShutDown => break None,
                 End::Asked(stream) => stream,
             };
-            let offered = match &socket {
-                Ok(socket) => handover::offer(stream, socket.as_fd(), &introduction).await,
-                Err(error) => Err(io::Error::other(error.to_string())),
+            is_ours = false;
+            let offered = async {
+                match &socket {
+                    Ok(socket) => handover::offer(stream, socket.as_fd(), &introduction).await,
+                    Err(error) => Err(io::Error::other(error.to_string())),
+                }
             };
-            match offered {
-                Ok(held) => break Some(held),
-                Err(error) => tracing::warn!(%error, "the successor did not come up"),
+            match stop.run_until_cancelled(offered).await {
+                None => break None,
+                Some(Ok(held)) => break Some(held),
+                Some(Err(error)) => tracing::warn!(%error, "the successor did not come up"),
             }
             match resume(&options, &router, &stop).await {
-                Some(resumed) => tenure = resumed,
+                Some(resumed) => (tenure, is_ours) = (resumed, true),
                 None => break None,
             }
         };
@@ -282,8 +288,7 @@ impl Agent {
         }
         close.cancel();
         let _ = serving.await;
-        // What is there belongs to the successor, where there is one.
-        if held.is_none() {
+        if is_ours {
             let _ = std::fs::remove_file(&options.control);
             let _ = std::fs::remove_file(handover::door(&options.state_dir));
             if let Listen::Unix(path) = &options.listen {
