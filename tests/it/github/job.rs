@@ -7,7 +7,7 @@ use baepo_runtime::load::{Load, LoadOptions};
 use serde_json::{Value, json};
 
 use super::Fake;
-use super::fake::{JOB, Pull, State};
+use super::fake::{JOB, Pull};
 use crate::life::{Checkout, said};
 
 /// The number of the pull request.
@@ -200,11 +200,7 @@ impl<'a> Site<'a> {
 /// request; the summaries.
 pub(super) async fn every_case(github: &Fake, api_url: &str) -> Vec<String> {
     let mut summaries = vec![first_install_failed(Site::new(github, api_url, 0))];
-    let pages = std::mem::take(&mut github.state().pages);
-    *github.state() = State {
-        pages,
-        ..State::default()
-    };
+    github.state().forget();
     let mut site = Site::new(github, api_url, 100);
     summaries.push(first_install(&mut site));
     let load = site.load();
@@ -410,7 +406,9 @@ fn cancelled(site: &mut Site<'_>) -> String {
     let comment = site.comment();
     assert!(!comment.contains("Canary at"), "{comment}");
     assert!(comment.contains("cancelled"), "{comment}");
-    assert_eq!(site.status("baepo"), "error");
+    // It may be over, with all as it was, or still on its way back.
+    let status = site.status("baepo");
+    assert!(status == "failure" || status == "error", "{status}");
     let state = site.github.state();
     assert_eq!(state.deployments.last().unwrap().state(), "failure");
     assert_eq!(

@@ -375,6 +375,10 @@ fn deployment_of(outcome: Outcome) -> deployment::State {
 fn conclusion(outcome: Outcome, cause: RunCause) -> Conclusion {
     match outcome {
         Outcome::Succeeded => Conclusion::Success,
+        // The release is not to blame: the job was cancelled, and all is as before.
+        Outcome::RolledBack if cause == RunCause::Rollout(Cause::Cancelled) => {
+            Conclusion::Cancelled
+        }
         Outcome::RolledBack | Outcome::Failed | Outcome::Stuck => Conclusion::Failure,
         Outcome::Waiting => Conclusion::Neutral,
         Outcome::Cancelled => Conclusion::Cancelled,

@@ -63,12 +63,11 @@ pub fn verdict_word(verdict: Verdict) -> &'static str {
 pub fn headline(report: &Report) -> String {
     if let Some(rollout) = report.rollouts.last() {
         // A run can end before its rollout does: it may wait no longer, or what
-        // became of the rollout cannot be written down. Whom it waits for says
-        // more than that it does.
-        let is_told = rollout.outcome.is_some() || rollout.holding.is_some();
-        let early = report.ended.as_ref().filter(|_| !is_told);
+        // became of the rollout cannot be written down.
+        let early = report.ended.as_ref().filter(|_| rollout.outcome.is_none());
         let how = match early.map(|end| end.outcome) {
-            Some(Outcome::Waiting) => "Waiting",
+            // Whom it waits for says more than that it does.
+            Some(Outcome::Waiting) if rollout.holding.is_none() => "Waiting",
             Some(Outcome::Stuck) => "STUCK",
             Some(Outcome::Failed) => "Failed",
             _ => return rollout_headline(rollout),

@@ -166,6 +166,15 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Nothing has happened yet, but for the texts that comments had.
+    pub(crate) fn forget(&mut self) {
+        let pages = std::mem::take(&mut self.pages);
+        *self = State {
+            pages,
+            ..State::default()
+        };
+    }
+
     pub(crate) fn id(&mut self) -> u64 {
         self.next_id += 1;
         1_000 + self.next_id
