@@ -9,7 +9,7 @@ use baepo_core::fleet::Route;
 use baepo_core::weight::BasisPoints;
 use baepo_runtime::load::{Exchange, Load, LoadOptions};
 
-use super::{Site, observed, staging};
+use super::{Site, observed, staging, until_under_way};
 
 /// Everything that asks.
 struct Crowd {
@@ -141,7 +141,7 @@ async fn what_outlasts_draining_is_cut_and_counted_apart() {
     let (whole, late) = (asked("/slow?ms=200"), asked("/slow?ms=8000"));
     // Its head is out already when it is cut.
     let streamed = asked("/chunks?n=2000");
-    observed_in_flight(&site, 3).await;
+    until_under_way(&site.target, 3).await;
     site.scaled(new, 1).await;
     site.route(&Route::all(new)).await;
     site.scale(old, 0).await;
@@ -164,20 +164,4 @@ async fn what_outlasts_draining_is_cut_and_counted_apart() {
     assert_eq!(count("baepo_failures_total"), Some(0));
     assert_eq!(count("baepo_cut_requests_total"), Some(2));
     site.end().await;
-}
-
-async fn observed_in_flight(site: &Site, wanted: u64) {
-    let is_so = async || {
-        let page = super::metrics(&site.target).await;
-        let counts = page
-            .lines()
-            .filter(|line| line.starts_with("baepo_in_flight{"))
-            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
-        counts.sum::<u64>() == wanted
-    };
-    let deadline = std::time::Instant::now() + Duration::from_secs(5);
-    while !is_so().await {
-        assert!(std::time::Instant::now() < deadline, "nothing is under way");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }

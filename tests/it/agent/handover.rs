@@ -1,75 +1,31 @@
 //! An agent that takes the place of another, under load.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::Duration;
 
 use baepo_core::fleet::Route;
 use baepo_runtime::load::{Exchange, Load, LoadOptions};
 use baepo_runtime::target::Target;
-use baepo_runtime::target::local::LocalTarget;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
-use super::restart::{free_address, pids};
-use super::{Site, observed, staging};
-use crate::life::within;
+use super::process::{AgentProcess, free_address};
+use super::restart::pids;
+use super::{Site, observed, staging, until_under_way};
 use crate::life::zero_loss::socket::Users;
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// An agent as a process of its own; killed when dropped.
-struct AgentProcess(Child);
-
-impl AgentProcess {
-    /// Start one, and wait until it is the one that answers.
-    async fn start(dir: &Path, listen: &str) -> AgentProcess {
-        let child = Command::new(env!("CARGO_BIN_EXE_test-agent"))
-            .arg(dir.join("state"))
-            .arg(listen)
-            .arg(dir.join("control"))
-            .arg("take-over")
-            .spawn();
-        let agent = AgentProcess(child.expect("the agent starts"));
-        let target = LocalTarget::new(dir.join("control"));
-        for _ in 0..1_000 {
-            let status = target.status().await;
-            if status.is_ok_and(|status| status.pid == agent.0.id()) {
-                return agent;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the agent does not answer within ten seconds");
-    }
-
-    /// Whether it ends by itself in this time.
-    fn ends(&mut self, limit: Duration) -> bool {
-        within(limit, || matches!(self.0.try_wait(), Ok(Some(_))))
-    }
-}
-
-impl Drop for AgentProcess {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_is_upgraded_without_a_request_lost() {
     let dir = tempfile::tempdir().unwrap();
     let address = free_address();
     let mut agent = AgentProcess::start(dir.path(), &address).await;
-    let target = LocalTarget::new(dir.path().join("control"));
-    let lease = target.acquire("run", None, MINUTE).await.unwrap();
+    let target = agent.target.clone();
     let release = staging(1, &[]);
     let digest = release.release.digest;
-    target.stage(lease.token, &release).await.unwrap();
-    target.scale(lease.token, digest, 2).await.unwrap();
-    observed(&target, digest, "both are ready", |seen| seen.ready == 2).await;
-    let route = Route::all(digest);
-    target.route(lease.token, &route).await.unwrap();
+    let token = agent.serve(&release, 2).await;
     let instances = pids(&address).await;
     let load = |keeps_alive| {
         Load::start(LoadOptions {
@@ -106,8 +62,9 @@ async fn an_agent_is_upgraded_without_a_request_lost() {
     // The same instances, under the same route and lease.
     assert_eq!(pids(&address).await, instances);
     let fleet = target.observe().await.unwrap();
-    assert_eq!((&fleet.route, fleet.of(digest).restarts), (&route, 0));
-    target.scale(lease.token, digest, 3).await.unwrap();
+    let route = Route::all(digest);
+    assert_eq!((fleet.route.clone(), fleet.of(digest).restarts), (route, 0));
+    target.scale(token, digest, 3).await.unwrap();
     observed(&target, digest, "a third is ready", |seen| seen.ready == 3).await;
     target.shutdown(Duration::from_secs(20)).await.unwrap();
     assert!(agent.ends(Duration::from_secs(10)));
@@ -119,24 +76,15 @@ async fn an_instance_is_not_stopped_under_requests_of_the_old_agent() {
     let dir = tempfile::tempdir().unwrap();
     let address = free_address();
     let mut old = AgentProcess::start(dir.path(), &address).await;
-    let target = LocalTarget::new(dir.path().join("control"));
-    let lease = target.acquire("run", None, MINUTE).await.unwrap();
+    let target = old.target.clone();
     let release = staging(1, &[]);
     let digest = release.release.digest;
-    target.stage(lease.token, &release).await.unwrap();
-    target.scale(lease.token, digest, 1).await.unwrap();
-    observed(&target, digest, "it is ready", |seen| seen.ready == 1).await;
-    target
-        .route(lease.token, &Route::all(digest))
-        .await
-        .unwrap();
+    let token = old.serve(&release, 1).await;
     let asked = address.clone();
     let slow = tokio::spawn(async move { super::get(&asked, "/slow?ms=3000").await });
-    while !super::says_in_flight(&target).await {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until_under_way(&target, 1).await;
     let mut new = AgentProcess::start(dir.path(), &address).await;
-    target.scale(lease.token, digest, 0).await.unwrap();
+    target.scale(token, digest, 0).await.unwrap();
     assert!(slow.await.unwrap().ends_with("at last\n"));
     observed(&target, digest, "it is gone", |seen| seen.draining == 0).await;
     assert!(old.ends(Duration::from_secs(10)));
@@ -188,7 +136,21 @@ async fn without_a_running_agent_there_is_nothing_to_take_over() {
     drop(agent);
     // Killed: its sockets are there, and nobody answers.
     let mut agent = AgentProcess::start(dir.path(), &address).await;
-    let target = LocalTarget::new(dir.path().join("control"));
+    let target = agent.target.clone();
     target.shutdown(MINUTE).await.unwrap();
     assert!(agent.ends(Duration::from_secs(10)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_successor_that_listens_elsewhere_leaves_the_old_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let (before, after) = (free_address(), free_address());
+    let mut old = AgentProcess::start(dir.path(), &before).await;
+    old.serve(&staging(1, &[]), 1).await;
+    let mut new = AgentProcess::start(dir.path(), &after).await;
+    assert!(super::get(&after, "/").await.ends_with("bread by v1\n"));
+    assert!(old.ends(MINUTE));
+    assert!(tokio::net::TcpStream::connect(&before).await.is_err());
+    new.target.shutdown(MINUTE).await.unwrap();
+    assert!(new.ends(MINUTE));
 }

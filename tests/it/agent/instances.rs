@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use baepo_core::fleet::Route;
 use baepo_runtime::target::Target;
 
-use super::{Site, get, says_in_flight, staging};
+use super::{Site, get, staging, until_under_way};
 
 fn pid_in(answer: &str) -> i32 {
     answer
@@ -152,9 +152,7 @@ async fn an_instance_that_leaves_finishes_its_requests_first() {
     let pid = pid_in(&get(&site.address, "/pid").await);
     let address = site.address.clone();
     let asked = tokio::spawn(async move { get(&address, "/slow?ms=700").await });
-    while !says_in_flight(&site.target).await {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until_under_way(&site.target, 1).await;
     site.scale(digest, 0).await;
     let seen = site.target.observe().await.unwrap().of(digest);
     assert_eq!((seen.ready, seen.draining, is_alive(pid)), (0, 1, true));
@@ -175,9 +173,7 @@ async fn an_instance_beyond_the_drain_deadline_is_stopped_all_the_same() {
     site.route(&Route::all(digest)).await;
     let address = site.address.clone();
     let asked = tokio::spawn(async move { get(&address, "/slow?ms=60000").await });
-    while !says_in_flight(&site.target).await {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until_under_way(&site.target, 1).await;
     site.scaled(digest, 0).await;
     assert!(asked.await.unwrap().starts_with("HTTP/1.1 503"));
     let counted = site.target.telemetry(digest).await.unwrap().unwrap();

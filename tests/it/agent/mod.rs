@@ -4,6 +4,7 @@ mod contract;
 mod flips;
 mod handover;
 mod instances;
+mod process;
 mod restart;
 mod under_load;
 
@@ -231,9 +232,24 @@ pub(crate) async fn metrics(target: &LocalTarget) -> String {
     page
 }
 
-/// Whether a request is under way to an instance in rotation.
-pub(crate) async fn says_in_flight(target: &LocalTarget) -> bool {
-    let page = metrics(target).await;
-    page.lines()
-        .any(|line| line.starts_with("baepo_in_flight") && line.ends_with(" 1"))
+/// Wait until so many requests are under way to instances in rotation; panics
+/// after ten seconds.
+pub(crate) async fn until_under_way(target: &LocalTarget, wanted: u64) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let page = metrics(target).await;
+        let counts = page
+            .lines()
+            .filter(|line| line.starts_with("baepo_in_flight{"))
+            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
+        let seen: u64 = counts.sum();
+        if seen == wanted {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{seen} are under way, not {wanted}"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

@@ -1,59 +1,17 @@
 //! An agent that dies and one that comes after it.
 
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::Duration;
 
 use baepo_core::fleet::Route;
 use baepo_core::weight::BasisPoints;
-use baepo_runtime::target::local::LocalTarget;
 use baepo_runtime::target::{Target, TargetError};
 
-use super::{Site, get, observed, says_in_flight, staging};
+use super::process::{AgentProcess, free_address};
+use super::{Site, get, observed, staging, until_under_way};
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// An agent as a process of its own; killed when dropped.
-struct AgentProcess {
-    child: Child,
-    target: LocalTarget,
-}
-
-impl AgentProcess {
-    async fn start(dir: &Path, listen: &str) -> AgentProcess {
-        let control = dir.join("control");
-        let child = Command::new(env!("CARGO_BIN_EXE_test-agent"))
-            .arg(dir.join("state"))
-            .arg(listen)
-            .arg(&control)
-            .spawn()
-            .expect("the agent starts");
-        let target = LocalTarget::new(control);
-        target
-            .wait_until_up(Duration::from_secs(10))
-            .await
-            .expect("the agent answers");
-        AgentProcess { child, target }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it is gone");
-    }
-}
-
-impl Drop for AgentProcess {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub(crate) fn free_address() -> String {
-    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    socket.local_addr().expect("it has an address").to_string()
-}
 
 fn birth_of(pid: &str) -> String {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process lives");
@@ -195,28 +153,15 @@ async fn an_instance_that_was_leaving_leaves_after_a_crash_too() {
     let dir = tempfile::tempdir().unwrap();
     let address = free_address();
     let agent = AgentProcess::start(dir.path(), &address).await;
-    let lease = agent.target.acquire("run", None, MINUTE).await.unwrap();
     let mut patient = staging(1, &[]);
     patient.workload.drain_deadline = MINUTE;
     let digest = patient.release.digest;
-    agent.target.stage(lease.token, &patient).await.unwrap();
-    agent.target.scale(lease.token, digest, 2).await.unwrap();
-    observed(&agent.target, digest, "both are ready", |seen| {
-        seen.ready == 2
-    })
-    .await;
-    agent
-        .target
-        .route(lease.token, &Route::all(digest))
-        .await
-        .unwrap();
+    let token = agent.serve(&patient, 2).await;
     // One is held in draining by a request that ends only with the agent.
-    let (asked, at) = (address.clone(), Duration::from_millis(5));
+    let asked = address.clone();
     let held = tokio::spawn(async move { get(&asked, "/slow?ms=60000").await });
-    while !says_in_flight(&agent.target).await {
-        tokio::time::sleep(at).await;
-    }
-    agent.target.scale(lease.token, digest, 0).await.unwrap();
+    until_under_way(&agent.target, 1).await;
+    agent.target.scale(token, digest, 0).await.unwrap();
     observed(&agent.target, digest, "one still drains", |seen| {
         seen.draining == 1
     })

@@ -46,7 +46,6 @@ async fn annotations_are_handed_over_by_fifty_the_worst_first() {
         let page = Page {
             title: "It failed".into(),
             summary: "Because.".into(),
-            text: String::new(),
         };
         check.show(&page).await.unwrap();
         check

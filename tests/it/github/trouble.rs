@@ -91,7 +91,6 @@ async fn all_but_the_comment(client: &Client) {
     let page = Page {
         title: "title".into(),
         summary: "summary".into(),
-        text: String::new(),
     };
     check.show(&page).await.unwrap();
     let remark = super::surfaces::remark(1, baepo_core::verdict::Level::Warning);

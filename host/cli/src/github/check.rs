@@ -13,7 +13,7 @@ use super::place::Place;
 const BATCH: usize = 50;
 /// How many annotations are handed over; the rest is counted.
 pub const MOST_ANNOTATIONS: usize = 200;
-/// The most characters of `summary` and `text`. Source: as [`BATCH`].
+/// The most characters of `summary`. Source: as [`BATCH`].
 pub const MOST_CHARACTERS: usize = 65_535;
 /// The most characters of one annotation's message that make sense in a page.
 const LONGEST_MESSAGE: usize = 4_000;
@@ -52,10 +52,8 @@ impl Conclusion {
 pub struct Page {
     /// One plain line.
     pub title: String,
-    /// Markdown, first.
+    /// Markdown.
     pub summary: String,
-    /// Markdown, below the annotations.
-    pub text: String,
 }
 
 /// One check run.
@@ -230,9 +228,6 @@ fn output(page: &Page, annotations: &[&Annotation]) -> Value {
         "title": cut(&page.title, LONGEST_TITLE),
         "summary": cut(&page.summary, MOST_CHARACTERS),
     });
-    if !page.text.is_empty() {
-        output["text"] = json!(cut(&page.text, MOST_CHARACTERS));
-    }
     if !annotations.is_empty() {
         output["annotations"] = json!(annotations);
     }
@@ -290,7 +285,6 @@ mod tests {
         let page = Page {
             title: String::new(),
             summary: "It is bad.".into(),
-            text: String::new(),
         };
         let (shown, page) = choose(&all, &page);
         assert_eq!(shown.len(), MOST_ANNOTATIONS);

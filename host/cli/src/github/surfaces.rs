@@ -73,32 +73,7 @@ pub struct Told {
     /// How many requests were sent.
     pub requests: u32,
     /// Where things are, for the summary.
-    pub links: LinksOf,
-}
-
-/// The addresses that were found on the way.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LinksOf {
-    /// The page of the run.
-    pub run: Option<String>,
-    /// The page of the check.
-    pub check: Option<String>,
-    /// The page of the commit.
-    pub commit: Option<String>,
-    /// By the name of the environment.
-    pub environments: BTreeMap<String, String>,
-}
-
-impl From<LinksOf> for Links {
-    fn from(links: LinksOf) -> Links {
-        Links {
-            run: links.run,
-            check: links.check,
-            commit: links.commit,
-            environments: links.environments,
-            delivery: None,
-        }
-    }
+    pub links: Links,
 }
 
 /// The surfaces of one run.
@@ -186,7 +161,7 @@ impl<'a> Surfaces<'a> {
         if !self.wanted.comment || self.told.delivery.is_shut(Surface::Comment) {
             return;
         }
-        let text = markdown::comment(report, &self.links(), MOST_CHARACTERS - MARKER);
+        let text = markdown::comment(report, &self.told.links, MOST_CHARACTERS - MARKER);
         let text = self.redactor.text(text);
         let (api, place, id) = (self.api, &self.place, &self.wanted.id);
         let comment = self
@@ -252,15 +227,13 @@ impl<'a> Surfaces<'a> {
         let is_new = self.check.is_none();
         let (api, place, id) = (self.api, self.place.clone(), &self.wanted.id);
         let check = self.check.get_or_insert_with(|| Check::new(api, place, id));
-        let links = links(&self.told.links);
         let page = Page {
             title: self.redactor.text(headline(report)),
             summary: self.redactor.text(markdown::check(
                 report,
-                &links,
+                &self.told.links,
                 check::MOST_CHARACTERS - 200,
             )),
-            text: String::new(),
         };
         let shown = match &report.ended {
             Some(end) => {
@@ -334,14 +307,6 @@ impl<'a> Surfaces<'a> {
         self.told.environment_url = page.url;
         said
     }
-
-    fn links(&self) -> Links {
-        links(&self.told.links)
-    }
-}
-
-fn links(found: &LinksOf) -> Links {
-    found.clone().into()
 }
 
 /// All remarks of a run on its code.

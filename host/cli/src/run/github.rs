@@ -18,7 +18,6 @@ use crate::github::place::Place;
 use crate::github::pull_request;
 use crate::github::surfaces::{EnvironmentPage, Told, Wanted, annotations};
 use crate::github::teller::Teller;
-use crate::render::markdown::Links;
 use crate::render::{headline, json, markdown};
 use crate::show::Show;
 
@@ -141,7 +140,7 @@ pub(super) fn hand_out(report: &Report, journal: &Path, told: Option<&Told>, sho
         );
     }
     if let Some(summary) = file("GITHUB_STEP_SUMMARY") {
-        let mut links = Links::from(told.links.clone());
+        let mut links = told.links.clone();
         let escaped = parts.iter().map(|part| markdown::escape::brief(part, 600));
         let escaped: Vec<String> = escaped.collect();
         links.delivery = (!escaped.is_empty()).then(|| escaped.join(" · "));

@@ -29,7 +29,7 @@ const LONGEST_HEADLINE: usize = 300;
 const LARGEST_SUMMARY: usize = 1_000_000;
 
 /// What a page knows beside the report: where things are.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Links {
     /// The page of the run.
     pub run: Option<String>,
