@@ -21,6 +21,7 @@ mod lock;
 mod operate;
 pub mod output;
 mod outside;
+mod past;
 mod plan;
 pub mod plugin;
 mod plugins;

@@ -54,6 +54,7 @@ pub(super) fn wanted(
         deployment: config.github.deployment,
         only_rollouts: resume,
         is_pull_request: trigger.reach == Reach::Preview,
+        regression_labels: config.github.regression_labels.clone(),
         pages: pages.collect(),
     }
 }

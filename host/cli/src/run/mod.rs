@@ -1,6 +1,7 @@
 //! `baepo run`: the whole life cycle of one revision, stage after stage.
 
 mod command;
+mod feedback;
 mod github;
 mod journaled;
 mod releases;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use baepo_core::hook::BuiltFile;
+use baepo_core::hook::{BuiltFile, PastRollout};
 use baepo_core::pipeline::{
     EnvironmentOrder, NextStage, Pipeline, RunCause, RunEntry, Stage, StageOutput, StageResult,
 };
@@ -73,6 +74,8 @@ pub(crate) struct Run<'a> {
     built: Vec<BuiltFile>,
     releases: BTreeMap<String, Prepared>,
     uses: UseLog,
+    /// What targets remember, by environment.
+    past: BTreeMap<String, Vec<PastRollout>>,
 }
 
 impl<'a> Run<'a> {
@@ -103,6 +106,7 @@ impl<'a> Run<'a> {
             built: Vec::new(),
             releases: BTreeMap::new(),
             uses: UseLog::default(),
+            past: BTreeMap::new(),
         })
     }
 
@@ -130,6 +134,7 @@ impl<'a> Run<'a> {
                 } => {
                     let is_cut_short =
                         self.options.cancel.is_cancelled() && matches!(cause, RunCause::Stage(_));
+                    self.hear().await;
                     self.record.record(match is_cut_short {
                         false => RunEntry::Ended {
                             outcome,

@@ -1,0 +1,94 @@
+//! Rollouts that are over: from the journals of a checkout, and as a target
+//! remembers them.
+
+use std::path::Path;
+
+use baepo_core::hook::PastRollout;
+use baepo_core::report::Report;
+use baepo_runtime::journal;
+
+/// How many journals are read for the sake of a report, the newest.
+const MOST_JOURNALS: usize = 20;
+/// The largest of them that is, in bytes.
+const LARGEST_JOURNAL: u64 = 4 * 1024 * 1024;
+/// How many rollouts a plugin is given.
+const MOST_GIVEN: usize = 50;
+
+/// What the newest journals in a folder tell of one application. What cannot
+/// be read is left out: this is for a report, not for a decision.
+pub(crate) fn of_journals(folder: &Path, app: &str) -> Vec<PastRollout> {
+    let mut journals = journal::list(folder).unwrap_or_default();
+    let older = journals.len().saturating_sub(MOST_JOURNALS);
+    let newest = journals.split_off(older);
+    let is_small = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|meta| meta.len() <= LARGEST_JOURNAL)
+    };
+    let reports = newest
+        .iter()
+        .filter(|path| is_small(path))
+        .filter_map(|path| Report::of(&journal::read(path).ok()?));
+    reports
+        .filter(|report| report.app == app)
+        .flat_map(|report| of_report(&report))
+        .collect()
+}
+
+/// The rollouts of a run that are over.
+pub(crate) fn of_report(report: &Report) -> Vec<PastRollout> {
+    let rollouts = report.rollouts.iter();
+    rollouts
+        .filter_map(|rollout| rollout.remembered())
+        .collect()
+}
+
+/// What came before a rollout, each once, newest first, and not too many.
+pub(crate) fn before(rollout: &PastRollout, mut all: Vec<PastRollout>) -> Vec<PastRollout> {
+    let key = |past: &PastRollout| (past.started, past.environment.clone());
+    all.retain(|past| key(past) != key(rollout));
+    all.sort_by_key(|past| std::cmp::Reverse(key(past)));
+    all.dedup_by_key(|past| key(past));
+    all.truncate(MOST_GIVEN);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use baepo_core::release::Revision;
+    use baepo_core::time::Time;
+
+    use super::*;
+
+    fn past(started: u64, environment: &str) -> PastRollout {
+        PastRollout {
+            revision: Revision {
+                commit: "abc".into(),
+                ref_name: String::new(),
+                summary: String::new(),
+                committed_at: Time(0),
+            },
+            environment: environment.into(),
+            outcome: "succeeded".into(),
+            reason: String::new(),
+            started: Time(started),
+            ended: Time(started + 1),
+        }
+    }
+
+    #[test]
+    fn what_two_places_know_is_told_once_newest_first() {
+        let known = [(1, "a"), (5, "a"), (5, "b"), (9, "a"), (1, "a")];
+        let all = known.map(|(started, name)| past(started, name)).to_vec();
+        let before = before(&past(9, "a"), all);
+        let told: Vec<_> = before
+            .iter()
+            .map(|past| (past.started.0, past.environment.as_str()))
+            .collect();
+        assert_eq!(told, [(5, "b"), (5, "a"), (1, "a")]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_tells_nothing() {
+        assert!(of_journals(Path::new("/nowhere/at/all"), "shop").is_empty());
+    }
+}
