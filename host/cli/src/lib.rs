@@ -9,6 +9,7 @@
 
 mod agent;
 mod agents;
+mod answer;
 pub mod config;
 mod demo;
 pub mod doctor;
@@ -87,6 +88,8 @@ enum Command {
     Lock(lock::LockArgs),
     /// Let it be rolled out to again
     Unlock(operate::EnvironmentArgs),
+    /// Do what a comment at a pull request asks for, and answer it (in a job of `issue_comment`)
+    Answer(answer::AnswerArgs),
     /// What happened in earlier runs
     History(history::HistoryArgs),
     /// Supervise the instances of one environment and route requests to them
@@ -172,6 +175,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Rollback(args) => operate::rollback(args).await?,
         Command::Lock(args) => lock::lock(args).await?,
         Command::Unlock(args) => lock::unlock(args).await?,
+        Command::Answer(args) => answer::answer(args).await?,
         Command::History(args) => history::history(&args)?,
         Command::Agent(args) => agent::agent(args).await?,
         Command::Plugin(args) => plugin::run(args).await?,

@@ -1,5 +1,6 @@
 //! What baepo tells GitHub: against a GitHub that keeps state and makes trouble.
 
+mod answer;
 mod comment;
 mod conformance;
 mod corpus;

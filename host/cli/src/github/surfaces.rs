@@ -53,6 +53,8 @@ pub struct Wanted {
     pub only_rollouts: bool,
     /// Whether the commit is the head of a pull request, also for deployments.
     pub is_pull_request: bool,
+    /// Whether commands in comments are answered.
+    pub speaks: bool,
     /// What is known of environments, by name.
     pub pages: BTreeMap<String, EnvironmentPage>,
 }
@@ -132,6 +134,7 @@ impl<'a> Surfaces<'a> {
             };
             self.place.head.clone_from(&rollout.candidate.commit);
         }
+        self.told.links.speaks = self.wanted.speaks;
         self.told.links.run = Some(self.place.run_url());
         self.told.links.commit = Some(self.place.commit_url(&report.revision.commit));
         for (name, page) in &self.wanted.pages {

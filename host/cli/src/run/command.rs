@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use baepo_core::report::Report;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{Run, RunOptions, github};
+use super::{Run, RunOptions, Work, github};
 use crate::agents::Where;
+use crate::config::Config;
 use crate::config::unit::parse_duration;
 use crate::exit::Exit;
 use crate::github::event::{Reach, Trigger};
+use crate::github::place::Place;
 use crate::output::Output;
 use crate::plugins::Plugins;
 use crate::render::json;
@@ -83,59 +86,116 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         environments.push(name.clone());
     }
     let is_timer = trigger.reach == Reach::Resume;
-    let resume = args.resume || is_timer;
-    let wanted = github::wanted(&config, &environments, &trigger, resume);
-    let teller = match trigger.reach {
-        Reach::Plan if environments.is_empty() => None,
-        _ => github::teller(&config, &payload, wanted, &mut trigger, &show).await,
+    let is_plan = trigger.reach == Reach::Plan && environments.is_empty();
+    if is_plan {
+        show.line(&format!(
+            "`{}` deploys nothing; this is the plan",
+            trigger.event
+        ));
+        let plan = crate::plan::PlanArgs::of(args.config);
+        return crate::plan::plan(plan).await;
+    }
+    let work = match args.resume || is_timer {
+        true => Work::Resume,
+        false => Work::Revision {
+            retry: args.retry,
+            is_asked_for: args.retry,
+        },
     };
+    let place = Place::of(&variable, &payload);
+    let wanted = github::wanted(&config, &environments, &trigger, &work);
+    let teller = github::teller(&config, place, wanted, &mut trigger, &show).await;
     let options = RunOptions {
         journal: root.join(".baepo/journal"),
         run: run_name(),
         revision,
         trigger,
         environments,
-        retry: args.retry,
-        resume,
+        work,
         max_wait: args.max_wait,
         agents: Where::Home,
         cancel: cancelled_by_signals(),
         teller,
+        objection: None,
         root,
     };
-    if options.trigger.reach == Reach::Plan && options.environments.is_empty() {
-        show.line(&format!(
-            "`{}` deploys nothing; this is the plan",
-            options.trigger.event
-        ));
-        let plan = crate::plan::PlanArgs::of(args.config);
-        return crate::plan::plan(plan).await;
+    let report = perform(options, &plugins, &show).await?;
+    if args.output.is_json() {
+        crate::print(&json::line(&report)?);
     }
-    let run = Run::new(options, &plugins, &show)?;
+    Ok(exit_of(&report))
+}
+
+/// A run in the checkout of this process that is not of its revision: it brings
+/// on what is on its way in one environment, or goes back there.
+///
+/// # Errors
+/// If something is missing that is not the user's to configure.
+pub(crate) async fn act_on(
+    config: &Config,
+    environment: &str,
+    work: Work,
+    show: &Show,
+) -> anyhow::Result<Report> {
+    let root = crate::root()?;
+    let plugins = Plugins::load(config.clone(), &root)
+        .await
+        .map_err(|findings| anyhow::anyhow!("{findings}"))?;
+    let mut trigger = Trigger::of(&variable, &payload());
+    // The rollout knows which pull request it came from.
+    trigger.pull_request = None;
+    let place = Place::of(&variable, &payload());
+    // The comment of the whole application is the one that told of it.
+    let wanted = github::wanted(config, &[], &trigger, &work);
+    let teller = github::teller(config, place, wanted, &mut trigger, show).await;
+    let options = RunOptions {
+        journal: root.join(".baepo/journal"),
+        run: run_name(),
+        revision: crate::revision::of_checkout(&root)?,
+        trigger,
+        environments: vec![environment.to_owned()],
+        work,
+        max_wait: None,
+        agents: Where::Home,
+        cancel: cancelled_by_signals(),
+        teller,
+        objection: None,
+        root,
+    };
+    perform(options, &plugins, show).await
+}
+
+/// Run to the end, tell GitHub, and hand out what a job is to know.
+pub(crate) async fn perform(
+    options: RunOptions,
+    plugins: &Plugins,
+    show: &Show,
+) -> anyhow::Result<Report> {
+    let run = Run::new(options, plugins, show)?;
     let journal = run.journal().to_owned();
     let (report, teller) = run.run().await?;
     let told = match teller {
         Some(teller) => Some(teller.end().await),
         None => None,
     };
-    github::hand_out(&report, &journal, told.as_ref(), &show);
-    if args.output.is_json() {
-        crate::print(&json::line(&report)?);
-    }
+    github::hand_out(&report, &journal, told.as_ref(), show);
+    Ok(report)
+}
+
+/// How a run that ended like this ends its process.
+pub(crate) fn exit_of(report: &Report) -> Exit {
     let in_actions = std::env::var_os("GITHUB_ACTIONS").is_some();
-    Ok(report
-        .ended
-        .as_ref()
-        .map_or(Exit::Bug, |end| Exit::of(end, in_actions)))
+    let ended = report.ended.as_ref();
+    ended.map_or(Exit::Bug, |end| Exit::of(end, in_actions))
 }
 
 /// A variable of the job that is not empty.
-pub(super) fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The event that caused the run, as GitHub tells it.
-fn payload() -> serde_json::Value {
+pub(crate) fn payload() -> serde_json::Value {
     let path = std::env::var_os("GITHUB_EVENT_PATH");
     let text = path.and_then(|path| std::fs::read_to_string(path).ok());
     let payload = text.and_then(|text| serde_json::from_str(&text).ok());
@@ -143,7 +203,7 @@ fn payload() -> serde_json::Value {
 }
 
 /// GitHub's number of the run and attempt, or the time.
-fn run_name() -> String {
+pub(crate) fn run_name() -> String {
     match (variable("GITHUB_RUN_ID"), variable("GITHUB_RUN_ATTEMPT")) {
         (Some(run), Some(attempt)) => format!("{run}-{attempt}"),
         (Some(run), None) => run,
