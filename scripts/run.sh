@@ -19,7 +19,7 @@ if [[ -n ${BAEPO_ENVIRONMENT} ]]; then
 fi
 case ${BAEPO_COMMAND} in
   run) [[ -z ${BAEPO_MAX_WAIT} ]] || arguments+=(--max-wait "${BAEPO_MAX_WAIT}") ;;
-  plan) ;;
+  plan | answer) ;;
   *) fail "the input command is run or plan, not ${BAEPO_COMMAND}" ;;
 esac
 

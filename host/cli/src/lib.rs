@@ -74,6 +74,8 @@ enum Command {
     Status(operate::StatusArgs),
     /// Go one step on, or with --full all the way
     Promote(operate::PromoteArgs),
+    /// Let a release be rolled out that waits for a person to approve of it
+    Approve(operate::EnvironmentArgs),
     /// Go back to what served before the rollout
     Abort(operate::EnvironmentArgs),
     /// Hold at the present share after the present step
@@ -169,6 +171,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             };
             operate::signal(args.at, command).await?
         }
+        Command::Approve(args) => operate::signal(args, rollout::Command::Approve).await?,
         Command::Abort(args) => operate::signal(args, rollout::Command::Abort).await?,
         Command::Pause(args) => operate::signal(args, rollout::Command::Pause).await?,
         Command::Resume(args) => operate::signal(args, rollout::Command::Resume).await?,

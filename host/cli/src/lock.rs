@@ -40,11 +40,7 @@ pub(crate) async fn lock(args: LockArgs) -> anyhow::Result<Exit> {
 ///
 /// # Errors
 /// If the agent does not answer.
-pub(crate) async fn set(
-    at: &At,
-    reason: String,
-    lasting: Option<Millis>,
-) -> anyhow::Result<Came> {
+pub(crate) async fn set(at: &At, reason: String, lasting: Option<Millis>) -> anyhow::Result<Came> {
     let name = &at.environment.name;
     let since = now();
     let lock = EnvironmentLock {

@@ -150,7 +150,7 @@ impl Came {
     }
 }
 
-/// Promote, pause, resume or abort. A live run hears it within a second; where
+/// Approve, promote, pause, resume or abort. A live run hears it within a second; where
 /// there is none, this command acts itself.
 ///
 /// # Errors
@@ -170,12 +170,20 @@ pub(crate) async fn say(at: &At, command: Command, show: &Show) -> anyhow::Resul
     let name = &at.environment.name;
     let (_, state) = baepo_runtime::driver::load(&*at.target).await?;
     let Some(rollout) = state.environment.active() else {
-        let text =
-            format!("{name}: nothing is being rolled out; there is nothing to {command}");
+        let text = format!("{name}: nothing is being rolled out; there is nothing to {command}");
         return Ok(Came::at_once(Exit::Usage, text));
     };
     let revision = rollout.begin.candidate.revision.short().to_owned();
-    let signal = baepo_runtime::driver::signal(&*at.target, command, &who(), "").await?;
+    let reason = match command {
+        Command::Approve if !rollout.awaits_approval() => {
+            let text = format!("{name}: {revision} waits for nobody to approve of it");
+            return Ok(Came::at_once(Exit::Usage, text));
+        }
+        // Not of whatever comes in between.
+        Command::Approve => rollout.candidate().to_string(),
+        _ => String::new(),
+    };
+    let signal = baepo_runtime::driver::signal(&*at.target, command, &who(), &reason).await?;
     let said = Instant::now();
     while said.elapsed() < HEARING {
         let (_, state) = baepo_runtime::driver::load(&*at.target).await?;
@@ -185,8 +193,9 @@ pub(crate) async fn say(at: &At, command: Command, show: &Show) -> anyhow::Resul
             .as_ref()
             .is_none_or(|r| r.heard >= signal.number);
         if heard {
-            let text =
-                format!("{name}: {command} of {revision} was heard by the run that holds the lease");
+            let text = format!(
+                "{name}: {command} of {revision} was heard by the run that holds the lease"
+            );
             return Ok(Came::at_once(Exit::Success, text));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -239,9 +248,9 @@ pub(crate) async fn go_back(at: &At, to: Option<&str>, show: &Show) -> anyhow::R
         });
         let known: Vec<String> = known.collect();
         let text = match known.as_slice() {
-            [] => format!(
-                "{name}: no release served before this one; there is nothing to go back to"
-            ),
+            [] => {
+                format!("{name}: no release served before this one; there is nothing to go back to")
+            }
             known => format!(
                 "{name}: no such release; still staged are {}",
                 known.join(", ")
@@ -373,6 +382,10 @@ pub(crate) fn describe(
                 rollout.reason
             )),
             Step::Back { .. } => lines.push(format!("  {revision} is going back: {}", rollout.reason)),
+            Step::Holding { until, .. } if rollout.awaits_approval() => lines.push(format!(
+                "  {revision} is ready and waits until {} for a person to approve of it\n  next: baepo approve | abort",
+                until.rfc3339()
+            )),
             Step::Holding { reason, until, .. } => lines.push(format!(
                 "  {revision} waits at {weight} {} until {}: {reason}\n  next: baepo promote | resume | abort",
                 bar(weight, 20, paint),

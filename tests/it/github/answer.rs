@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::json;
 
 use super::Fake;
-use super::fake::{Actor, Comment, JOB, PERSON};
+use super::fake::{Actor, Comment, JOB, OTHER_BOT, PERSON};
 use super::job::{Done, PULL, Site, quick};
 use crate::life::{said, within};
 
@@ -15,10 +15,12 @@ const STRANGER: Actor = Actor {
     is_bot: false,
 };
 
-/// Where commands are answered, and what is built needs no folder.
+/// Where commands are answered, and what is built is in a folder that every
+/// commit has.
 fn config(site: &Site<'_>, greeting: &str, settings: &str) -> String {
+    site.checkout.write("made/.keep", "");
     let config = site.checkout.config(greeting, settings);
-    config.replace("out/shop", "shop") + "github: { commands: {} }\n"
+    config.replace("out/shop", "made/shop") + "github: { commands: {} }\n"
 }
 
 impl Site<'_> {
@@ -28,7 +30,10 @@ impl Site<'_> {
     }
 
     fn say_at(&mut self, pull_request: u64, author: Actor, body: &str) -> Done {
-        let output = self.comment_job(pull_request, author, body).output().unwrap();
+        let output = self
+            .comment_job(pull_request, author, body)
+            .output()
+            .unwrap();
         self.done(output)
     }
 
@@ -58,20 +63,29 @@ impl Site<'_> {
     fn reacted(&self, wanted: &[&str]) {
         let state = self.github.state();
         assert_eq!(state.reacted, wanted);
-        let asked = state.comments.iter().rfind(|c| c.author != JOB.1).unwrap().id;
+        let asked = state
+            .comments
+            .iter()
+            .rfind(|c| c.author != JOB.1)
+            .unwrap()
+            .id;
         let stay = state.reactions.iter().filter(|r| r.comment == asked);
         let stay: Vec<&str> = stay.map(|r| r.content.as_str()).collect();
         assert_eq!(stay, wanted[wanted.len().saturating_sub(1)..]);
     }
 
-    /// The one comment that answers, which is the last of the page.
+    /// The one comment that answers, which is the last of the page where the
+    /// newest command is.
     #[track_caller]
     fn answered(&self) -> String {
         let state = self.github.state();
-        let is_answer = |c: &&Comment| c.body.contains("id=shop/answer ");
-        let all: Vec<&Comment> = state.comments.iter().filter(is_answer).collect();
+        let comments = state.comments.iter();
+        let asked = comments.clone().rfind(|c| c.author != JOB.1).unwrap();
+        let page: Vec<&Comment> = comments.filter(|c| c.issue == asked.issue).collect();
+        let is_answer = |c: &&&Comment| c.body.contains("id=shop/answer ");
+        let all: Vec<&&Comment> = page.iter().filter(is_answer).collect();
         assert_eq!(all.len(), 1, "{all:#?}");
-        assert_eq!(state.comments.last().unwrap().id, all[0].id);
+        assert_eq!(page.last().unwrap().id, all[0].id);
         all[0].body.clone()
     }
 
@@ -104,8 +118,17 @@ impl Site<'_> {
             "context": "baepo", "state": "success", "description": "fine",
             "target_url": "https://github.com/acme/shop/actions/runs/77/attempts/2",
         });
-        self.github.state().statuses.push((commit.to_owned(), status));
+        self.github
+            .state()
+            .statuses
+            .push((commit.to_owned(), status));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn commands_do_what_they_say_and_say_what_they_did() {
+    let github = Fake::start().await;
+    every_command(&github, &github.url());
 }
 
 /// All commands one after the other, as people say them.
@@ -127,14 +150,19 @@ pub(super) fn every_command(github: &Fake, api_url: &str) {
     held_and_promoted(&mut site);
     heard_by_a_live_run(&mut site);
     rolled_back(&mut site);
+    approved(&mut site);
     deployed(&mut site);
     built_again(&mut site);
 }
 
 fn said_in_words(site: &mut Site<'_>) {
-    site.say(PERSON.1, "Looks good.\n\n/baepo help").shows(0, &[]);
+    site.say(PERSON.1, "Looks good.\n\n/baepo help")
+        .shows(0, &[]);
     site.reacted(&["eyes", "rocket"]);
-    site.answers(&["🚀 what I understand", "| `/baepo deploy environment [commit]` |"]);
+    site.answers(&[
+        "🚀 what I understand",
+        "| `/baepo deploy environment [commit]` |",
+    ]);
     let done = site.say(PERSON.1, "/baepo status production");
     done.shows(0, &[]);
     assert_eq!(done.value("command"), "status");
@@ -153,8 +181,10 @@ fn said_in_words(site: &mut Site<'_>) {
     site.answers(&["👎", "there is nothing to abort"]);
     // What is for nobody costs nothing.
     let before = site.requests();
-    site.say(PERSON.1, "I like /baepo abort").shows(0, &["nothing in this comment"]);
-    site.say(JOB.1, "/baepo abort").shows(0, &[]);
+    site.say(PERSON.1, "I like /baepo abort")
+        .shows(0, &["nothing in this comment"]);
+    site.say(OTHER_BOT, "/baepo abort")
+        .shows(0, &["nobody asks"]);
     assert_eq!(site.requests(), before);
 }
 
@@ -162,7 +192,13 @@ fn said_in_words(site: &mut Site<'_>) {
 fn nobody_else(site: &mut Site<'_>) {
     site.say(PERSON.1, "/baepo help").shows(0, &[]);
     let before = site.answered();
-    for author in [STRANGER, Actor { login: "unknown", ..STRANGER }] {
+    for author in [
+        STRANGER,
+        Actor {
+            login: "unknown",
+            ..STRANGER
+        },
+    ] {
         let done = site.say(author, "/baepo abort");
         done.shows(0, &["not permitted: "]);
         assert_eq!(done.value("reason-code"), "not-permitted");
@@ -177,7 +213,8 @@ fn nobody_else(site: &mut Site<'_>) {
     let path = "GET /repos/acme/shop/collaborators/baker/permission";
     site.github.state().troubles.push((path, trouble, 100));
     let mut job = site.comment_job(PULL, PERSON.1, "/baepo abort");
-    let short = config(site, "hello", &quick()).replace("commands: {}", "commands: {}, patience: 1s");
+    let short =
+        config(site, "hello", &quick()).replace("commands: {}", "commands: {}, patience: 1s");
     site.checkout.write("short.yml", &short);
     job.args(["--config", "short.yml"]);
     let output = job.output().unwrap();
@@ -187,7 +224,11 @@ fn nobody_else(site: &mut Site<'_>) {
     let teams = short.replace("commands: {}", "commands: { teams: [operators] }");
     site.checkout.write("short.yml", &teams);
     for (tells, member, word) in [
-        (false, false, "cannot be told; the token of a job may not read members"),
+        (
+            false,
+            false,
+            "cannot be told; the token of a job may not read members",
+        ),
         (true, false, "is in none of the teams"),
         (true, true, "the answer"),
     ] {
@@ -195,7 +236,9 @@ fn nobody_else(site: &mut Site<'_>) {
         state.tells_members = tells;
         state.members.clear();
         if member {
-            state.members.push(("operators".into(), PERSON.1.login.into()));
+            state
+                .members
+                .push(("operators".into(), PERSON.1.login.into()));
         }
         drop(state);
         let mut job = site.comment_job(PULL, PERSON.1, "/baepo help");
@@ -210,9 +253,14 @@ fn nobody_else(site: &mut Site<'_>) {
 }
 
 fn locked(site: &mut Site<'_>) {
-    site.say(PERSON.1, "/baepo lock for 2h the database @moves").shows(0, &[]);
+    site.say(PERSON.1, "/baepo lock for 2h the database @moves")
+        .shows(0, &[]);
     site.reacted(&["eyes", "rocket"]);
-    site.answers(&["production: locked by baker since", " until ", "the database @\u{2060}moves"]);
+    site.answers(&[
+        "production: locked by baker since",
+        " until ",
+        "the database @\u{2060}moves",
+    ]);
     site.say(PERSON.1, "/baepo lock production").shows(0, &[]);
     site.reacted(&["eyes", "-1"]);
     site.answers(&["that one was kept"]);
@@ -220,7 +268,11 @@ fn locked(site: &mut Site<'_>) {
     site.checkout.commit("v2", &next);
     site.belongs_to_pull();
     site.job("push", &["run"]).shows(8, &["locked by baker"]);
-    assert!(site.comment().contains("`/baepo unlock production`"), "{}", site.comment());
+    assert!(
+        site.comment().contains("`/baepo unlock production`"),
+        "{}",
+        site.comment()
+    );
     site.say(PERSON.1, "/baepo unlock").shows(0, &[]);
     site.answers(&["unlocked; it was locked by baker"]);
     // A lock that has run out holds nothing.
@@ -233,8 +285,13 @@ fn held_and_promoted(site: &mut Site<'_>) {
     site.checkout.commit("v2", &next);
     site.belongs_to_pull();
     site.job("push", &["run", "--max-wait", "6s"]).shows(0, &[]);
-    assert!(site.comment().contains("`/baepo promote production`"), "{}", site.comment());
-    site.say_at(PULL + 1, PERSON.1, "/baepo promote").shows(0, &[]);
+    assert!(
+        site.comment().contains("`/baepo promote production`"),
+        "{}",
+        site.comment()
+    );
+    site.say_at(PULL + 1, PERSON.1, "/baepo promote")
+        .shows(0, &[]);
     site.reacted(&["eyes", "-1"]);
     site.answers(&["production rolls out pull request 12"]);
     let done = site.say(PERSON.1, "/baepo promote");
@@ -242,7 +299,11 @@ fn held_and_promoted(site: &mut Site<'_>) {
     assert_eq!(done.value("outcome"), "succeeded");
     assert_eq!(done.value("reason-code"), "promoted");
     site.reacted(&["eyes", "rocket"]);
-    assert!(site.comment().contains("### 🟢 Live in production"), "{}", site.comment());
+    assert!(
+        site.comment().contains("### 🟢 Live in production"),
+        "{}",
+        site.comment()
+    );
     assert_eq!(site.checkout.serves_wholly(), Some(site.checkout.head()));
 }
 
@@ -258,10 +319,13 @@ fn heard_by_a_live_run(site: &mut Site<'_>) {
         .spawn()
         .unwrap();
     site.checkout.wait_until("it holds", |checkout| {
-        checkout.status()["state"]["rollout"].to_string().contains("holding")
+        checkout.status()["state"]["rollout"]
+            .to_string()
+            .contains("holding")
     });
     // Back is said anywhere.
-    site.say_at(PULL + 1, PERSON.1, "/baepo abort").shows(0, &[]);
+    site.say_at(PULL + 1, PERSON.1, "/baepo abort")
+        .shows(0, &[]);
     site.answers(&["was heard by the run that holds the lease"]);
     let output = run.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", said(&output));
@@ -275,7 +339,47 @@ fn rolled_back(site: &mut Site<'_>) {
     let after = site.checkout.status()["state"]["stable"]["revision"]["commit"].clone();
     assert_ne!(before, after);
     site.answers(&["production: succeeded"]);
-    assert!(site.comment().contains("### 🟢 Live in production"), "{}", site.comment());
+    assert!(
+        site.comment().contains("### 🟢 Live in production"),
+        "{}",
+        site.comment()
+    );
+}
+
+fn approved(site: &mut Site<'_>) {
+    let next = config(site, "approved", &(quick() + "    approve: true\n"));
+    site.checkout.commit("v1", &next);
+    site.belongs_to_pull();
+    let done = site.job("push", &["run"]);
+    done.shows(0, &[]);
+    assert_eq!(done.value("reason-code"), "needs-approval");
+    let comment = site.comment();
+    for word in [
+        "### 🟣 Needs approval in production",
+        "`/baepo approve production`",
+    ] {
+        assert!(comment.contains(word), "{comment}");
+    }
+    // Nothing has happened meanwhile.
+    site.job("schedule", &["run"]).shows(0, &[]);
+    assert!(
+        site.comment().contains("### 🟣 Needs approval"),
+        "{}",
+        site.comment()
+    );
+    site.say_at(PULL + 1, PERSON.1, "/baepo approve")
+        .shows(0, &[]);
+    site.reacted(&["eyes", "-1"]);
+    site.say(STRANGER, "/baepo approve")
+        .shows(0, &["not permitted"]);
+    site.say(PERSON.1, "/baepo approve").shows(0, &[]);
+    site.reacted(&["eyes", "rocket"]);
+    assert!(
+        site.comment().contains("### 🟢 Live in production"),
+        "{}",
+        site.comment()
+    );
+    assert_eq!(site.checkout.serves_wholly(), Some(site.checkout.head()));
 }
 
 /// The revision of a pull request by the configuration of the default branch.
@@ -286,9 +390,15 @@ fn deployed(site: &mut Site<'_>) {
     let head = site.push_branch("v2");
     site.say(PERSON.1, "/baepo deploy production").shows(0, &[]);
     site.reacted(&["eyes", "-1"]);
-    site.answers(&["has no status `baepo` yet"].map(|word| word.replace('`', "\\`")).each_ref().map(String::as_str));
+    site.answers(
+        &["has no status `baepo` yet"]
+            .map(|word| word.replace('`', "\\`"))
+            .each_ref()
+            .map(String::as_str),
+    );
     site.passed(&head);
-    site.say(PERSON.1, "/baepo deploy production 0123456").shows(0, &[]);
+    site.say(PERSON.1, "/baepo deploy production 0123456")
+        .shows(0, &[]);
     site.answers(&["not at 0123456"]);
     site.github.state().pulls[0].is_of_fork = true;
     site.say(PERSON.1, "/baepo deploy production").shows(0, &[]);
@@ -305,14 +415,20 @@ fn deployed(site: &mut Site<'_>) {
     assert!(!left.exists(), "the folder of the pull request goes away");
     let state = site.github.state();
     let newest = state.deployments.last().unwrap();
-    assert_eq!((newest.sha.as_str(), newest.state()), (head.as_str(), "success"));
+    assert_eq!(
+        (newest.sha.as_str(), newest.state()),
+        (head.as_str(), "success")
+    );
 }
 
 /// Somebody pushes while it is built: it is not what was asked for any more.
 fn moved_meanwhile(site: &mut Site<'_>, head: &str) {
     let before = site.checkout.serves_wholly();
-    let slow = config(site, "fifth", &quick())
-        .replace("[cp, prebuilt, shop]", "[\"sh\", \"-c\", \"sleep 3; cp prebuilt shop\"]");
+    let slow = config(site, "fifth", &quick()).replace(
+        "[cp, prebuilt, made/shop]",
+        "[sh, -c, \"sleep 3; cp prebuilt made/shop\"]",
+    );
+    assert!(slow.contains("sleep 3"));
     site.checkout.write("slow.yml", &slow);
     let mut job = site.comment_job(PULL, PERSON.1, "/baepo deploy production");
     job.args(["--config", "slow.yml"]);

@@ -8,8 +8,7 @@ use anyhow::{Context, ensure};
 use baepo_runtime::capability::secrets::SecretValue;
 
 /// Gives git the token of the job without it being in a file or an argument.
-const CREDENTIALS: &str =
-    "credential.helper=!f() { echo username=x-access-token; echo \"password=$BAEPO_GIT_TOKEN\"; }; f";
+const CREDENTIALS: &str = "credential.helper=!f() { echo username=x-access-token; echo \"password=$BAEPO_GIT_TOKEN\"; }; f";
 
 /// A commit in a folder of its own, which goes away with this.
 pub(super) struct Checkout {
@@ -46,7 +45,9 @@ impl Checkout {
         let path = checkout.path.display().to_string();
         git(
             root,
-            &["worktree", "add", "--quiet", "--force", "--detach", &path, commit],
+            &[
+                "worktree", "add", "--quiet", "--force", "--detach", &path, commit,
+            ],
             None,
         )?;
         Ok(checkout)

@@ -134,7 +134,9 @@ pub(super) async fn build_again(desk: &Desk) -> anyhow::Result<Answer> {
         )));
     };
     match desk.rerun(run).await {
-        Ok(()) => Ok(Answer::done(format!("run {run} builds and tests `{short}` again."))),
+        Ok(()) => Ok(Answer::done(format!(
+            "run {run} builds and tests `{short}` again."
+        ))),
         Err(error) => Ok(Answer::refused(&format!(
             "run {run} was not started again: {error}"
         ))),
@@ -267,7 +269,10 @@ mod tests {
         assert_eq!(may(&pull("open", false, "Acme/shop")).as_deref(), Some("h"));
         assert_eq!(may(&pull("open", false, "evil/shop")), None);
         assert_eq!(may(&pull("closed", false, "acme/shop")), None);
-        assert_eq!(may(&pull("closed", true, "evil/shop")).as_deref(), Some("m"));
+        assert_eq!(
+            may(&pull("closed", true, "evil/shop")).as_deref(),
+            Some("m")
+        );
         let mut deleted = pull("open", false, "");
         deleted.head.repo = None;
         assert_eq!(may(&deleted), None);

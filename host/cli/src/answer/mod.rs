@@ -141,7 +141,12 @@ async fn carry_out(
     show: &Show,
 ) -> anyhow::Result<Answer> {
     let command = match order.verb {
-        Verb::Help => return Ok(Answer::done(format!("what I understand:\n\n{}", reply::help()))),
+        Verb::Help => {
+            return Ok(Answer::done(format!(
+                "what I understand:\n\n{}",
+                reply::help()
+            )));
+        }
         Verb::Status => return Ok(Answer::done(status(config, order).await)),
         Verb::Plan => return plan(config, order).await,
         Verb::Retry if order.environment.is_none() => return deploy::build_again(desk).await,
@@ -159,6 +164,7 @@ async fn carry_out(
             return deploy::deploy(desk, wanted, show).await;
         }
         Verb::Rollback | Verb::Lock | Verb::Unlock => None,
+        Verb::Approve => Some(Command::Approve),
         Verb::Promote if order.full => Some(Command::PromoteFull),
         Verb::Promote => Some(Command::Promote),
         Verb::Abort => Some(Command::Abort),
@@ -226,10 +232,10 @@ async fn of_another(
     command: Command,
     pull_request: u64,
 ) -> anyhow::Result<Option<String>> {
-    let brings_on = match command {
-        Command::Promote | Command::PromoteFull | Command::Resume => true,
-        Command::Abort | Command::Pause => false,
-    };
+    let brings_on = matches!(
+        command,
+        Command::Approve | Command::Promote | Command::PromoteFull | Command::Resume
+    );
     let (_, state) = baepo_runtime::driver::load(&*at.target).await?;
     let rollout = state.environment.active();
     let theirs = rollout.and_then(|rollout| rollout.begin.pull_request);
@@ -257,7 +263,10 @@ async fn status(config: &Config, order: &Order) -> String {
             Err(why) => format!("✗ {name}: {why}"),
         });
     }
-    format!("what serves:\n\n{}", markdown::escape::block(&all.join("\n")))
+    format!(
+        "what serves:\n\n{}",
+        markdown::escape::block(&all.join("\n"))
+    )
 }
 
 async fn plan(config: &Config, order: &Order) -> anyhow::Result<Answer> {
@@ -289,7 +298,10 @@ fn hand_out(answer: &Answer, order: Option<&Order>, text: Option<&str>, show: &S
     }
     if let Some(order) = order {
         outputs.push(("command", order.verb.name()));
-        outputs.push(("environment", order.environment.as_deref().unwrap_or_default()));
+        outputs.push((
+            "environment",
+            order.environment.as_deref().unwrap_or_default(),
+        ));
     }
     let mut troubles = Vec::new();
     let file = |name| std::env::var_os(name).map(PathBuf::from);
@@ -300,7 +312,10 @@ fn hand_out(answer: &Answer, order: Option<&Order>, text: Option<&str>, show: &S
         troubles.extend(set);
     }
     if let (Some(summary), Some(text)) = (file("GITHUB_STEP_SUMMARY"), text) {
-        let text = crate::outside::outside().secrets.redactor().text(text.to_owned());
+        let text = crate::outside::outside()
+            .secrets
+            .redactor()
+            .text(text.to_owned());
         troubles.extend(output::append(&summary, &text).err());
     }
     if let Some(error) = troubles.first() {

@@ -181,10 +181,20 @@ mod tests {
     fn what_was_asked_cannot_break_out_of_the_answer() {
         let answer = Answer::refused("no @team <b> #1");
         let page = answer
-            .page("/baepo lock `x` @team\n<!-- baepo", "baker", "https://github.com/a/b")
+            .page(
+                "/baepo lock `x` @team\n<!-- baepo",
+                "baker",
+                "https://github.com/a/b",
+            )
             .unwrap();
-        assert!(page.starts_with("👎 no @\u{2060}team &lt;b&gt; #\u{2060}1\n"), "{page}");
-        assert!(page.contains("<sub>`` /baepo lock `x` @team <!-- baepo ``"), "{page}");
+        assert!(
+            page.starts_with("👎 no @\u{2060}team &lt;b&gt; #\u{2060}1\n"),
+            "{page}"
+        );
+        assert!(
+            page.contains("<sub>`` /baepo lock `x` @team <!-- baepo ``"),
+            "{page}"
+        );
     }
 
     #[test]
@@ -197,7 +207,9 @@ mod tests {
     fn what_is_nearly_right_is_told_what_is() {
         let told = |what| Answer::unclear(&what, &["staging", "eu"]).text.unwrap();
         assert!(told(Misunderstood::Word(Some("promote"))).contains("`/baepo promote`"));
-        assert!(told(Misunderstood::Word(None)).contains("| `/baepo deploy environment [commit]` |"));
+        assert!(
+            told(Misunderstood::Word(None)).contains("| `/baepo deploy environment [commit]` |")
+        );
         assert!(told(Misunderstood::Where).contains("`staging`, `eu`"));
     }
 }

@@ -14,6 +14,7 @@ const LONGEST_REASON: usize = 200;
 /// What can be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
+    Approve,
     Promote,
     Abort,
     Pause,
@@ -44,12 +45,7 @@ pub(crate) struct Word {
     pub(crate) meaning: &'static str,
 }
 
-const fn word(
-    name: &'static str,
-    verb: Verb,
-    usage: &'static str,
-    meaning: &'static str,
-) -> Word {
+const fn word(name: &'static str, verb: Verb, usage: &'static str, meaning: &'static str) -> Word {
     Word {
         name,
         verb,
@@ -59,18 +55,79 @@ const fn word(
 }
 
 /// All words.
-pub(crate) const WORDS: [Word; 12] = [
-    word("promote", Verb::Promote, "[environment] [--full]", "go one step on, or all the way"),
-    word("abort", Verb::Abort, "[environment]", "go back to what served before the rollout"),
-    word("pause", Verb::Pause, "[environment]", "hold at the present share after the present step"),
-    word("resume", Verb::Resume, "[environment]", "end a hold or a pause"),
-    word("rollback", Verb::Rollback, "[environment] [release]", "go back to the release that served before, or to this one"),
-    word("retry", Verb::Retry, "[environment]", "roll out again what was rolled back; without an environment, build and test again"),
-    word("deploy", Verb::Deploy, "environment [commit]", "roll this pull request out to an environment"),
-    word("plan", Verb::Plan, "[environment]", "what a rollout would do"),
-    word("status", Verb::Status, "[environment]", "what serves and what is on its way"),
-    word("lock", Verb::Lock, "[environment] [for 2h] [reason]", "let nothing new be rolled out"),
-    word("unlock", Verb::Unlock, "[environment]", "let it be rolled out to again"),
+pub(crate) const WORDS: [Word; 13] = [
+    word(
+        "approve",
+        Verb::Approve,
+        "[environment]",
+        "let a release be rolled out that waits for it",
+    ),
+    word(
+        "promote",
+        Verb::Promote,
+        "[environment] [--full]",
+        "go one step on, or all the way",
+    ),
+    word(
+        "abort",
+        Verb::Abort,
+        "[environment]",
+        "go back to what served before the rollout",
+    ),
+    word(
+        "pause",
+        Verb::Pause,
+        "[environment]",
+        "hold at the present share after the present step",
+    ),
+    word(
+        "resume",
+        Verb::Resume,
+        "[environment]",
+        "end a hold or a pause",
+    ),
+    word(
+        "rollback",
+        Verb::Rollback,
+        "[environment] [release]",
+        "go back to the release that served before, or to this one",
+    ),
+    word(
+        "retry",
+        Verb::Retry,
+        "[environment]",
+        "roll out again what was rolled back; without an environment, build and test again",
+    ),
+    word(
+        "deploy",
+        Verb::Deploy,
+        "environment [commit]",
+        "roll this pull request out to an environment",
+    ),
+    word(
+        "plan",
+        Verb::Plan,
+        "[environment]",
+        "what a rollout would do",
+    ),
+    word(
+        "status",
+        Verb::Status,
+        "[environment]",
+        "what serves and what is on its way",
+    ),
+    word(
+        "lock",
+        Verb::Lock,
+        "[environment] [for 2h] [reason]",
+        "let nothing new be rolled out",
+    ),
+    word(
+        "unlock",
+        Verb::Unlock,
+        "[environment]",
+        "let it be rolled out to again",
+    ),
     word("help", Verb::Help, "", "this list"),
 ];
 
@@ -114,7 +171,9 @@ pub(crate) fn heard(
     for line in body.lines() {
         let line = line.trim_end();
         let marks = line.trim_start();
-        let mark = ["```", "~~~"].into_iter().find(|mark| marks.starts_with(mark));
+        let mark = ["```", "~~~"]
+            .into_iter()
+            .find(|mark| marks.starts_with(mark));
         match (fence, mark) {
             (None, Some(mark)) => fence = Some(mark),
             (Some(open), Some(mark)) if open == mark => fence = None,
@@ -217,7 +276,12 @@ mod tests {
         let among = "It is slow.\n\n/baepo pause production\r\nThanks!";
         assert_eq!(hear(among), plain(Verb::Pause, Some("production")));
         assert_eq!(hear("/baepo"), plain(Verb::Help, None));
-        for other in ["please /baepo abort", "/baepotron abort", "> /baepo abort", "baepo abort"] {
+        for other in [
+            "please /baepo abort",
+            "/baepotron abort",
+            "> /baepo abort",
+            "baepo abort",
+        ] {
             assert_eq!(hear(other), None, "{other}");
         }
         let example = "Say\n```\n/baepo abort\n```\nor\n~~~sh\n```\n/baepo abort\n~~~";
@@ -226,7 +290,9 @@ mod tests {
 
     #[test]
     fn only_a_lock_has_a_reason_and_only_a_promotion_goes_all_the_way() {
-        let lock = hear("/baepo lock staging the database moves").unwrap().unwrap();
+        let lock = hear("/baepo lock staging the database moves")
+            .unwrap()
+            .unwrap();
         assert_eq!(
             (lock.environment.as_deref(), lock.reason.as_str()),
             (Some("staging"), "the database moves")

@@ -8,8 +8,8 @@ use baepo_core::rollout::{Begin, Cause, Deadlines, Done, Intent, Outcome, Rollou
 use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError, now};
 use baepo_runtime::target::{Target, TargetError};
 
-use super::{Run, Work};
 use super::stages::{Ended, failed};
+use super::{Run, Work};
 use crate::agents::AgentProcess;
 use crate::config::{Environment, OnCancel};
 use crate::error::one_line;
@@ -181,6 +181,7 @@ impl Run<'_> {
                 },
                 strategy: plugins.strategy.pinned(),
                 monitors: plugins.pinned_monitors(),
+                needs_approval: environment.approve,
             },
             retry: matches!(self.options.work, Work::Revision { retry: true, .. }),
             pull_request: self.options.trigger.pull_request,

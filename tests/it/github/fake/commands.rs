@@ -29,24 +29,24 @@ pub(super) fn answer(state: &mut State, asked: &Asked, actor: Actor) -> Option<A
     })
 }
 
-fn of_repository(
-    state: &mut State,
-    asked: &Asked,
-    actor: Actor,
-    parts: &[&str],
-) -> Option<Answer> {
+fn of_repository(state: &mut State, asked: &Asked, actor: Actor, parts: &[&str]) -> Option<Answer> {
     Some(match (asked.method.as_str(), parts) {
         ("GET", ["collaborators", login, "permission"]) => match state.permissions.get(*login) {
             Some(permission) => {
                 let mut user = shapes::user(PERSON.1);
                 user["login"] = json!(login);
                 user["role_name"] = json!(permission);
-                Answer::ok(json!({ "permission": permission, "role_name": permission, "user": user }))
+                Answer::ok(
+                    json!({ "permission": permission, "role_name": permission, "user": user }),
+                )
             }
             None => Answer::error(404, &format!("{login} is not a user")),
         },
         ("GET", ["pulls", number]) => {
-            let found = state.pulls.iter().find(|pull| pull.number.to_string() == *number);
+            let found = state
+                .pulls
+                .iter()
+                .find(|pull| pull.number.to_string() == *number);
             match found {
                 Some(pull) => Answer::ok(whole_pull(pull)),
                 None => Answer::error(404, "Not Found"),

@@ -51,10 +51,11 @@ pub struct Links {
 
 fn light(report: &Report) -> &'static str {
     let is_locked = |cause| cause == RunCause::Rollout(Cause::Locked);
-    let is_holding = report
-        .rollouts
-        .last()
-        .is_some_and(|rollout| rollout.holding.is_some() && rollout.outcome.is_none());
+    let is_holding = words::awaits_approval(report)
+        || report
+            .rollouts
+            .last()
+            .is_some_and(|rollout| rollout.holding.is_some() && rollout.outcome.is_none());
     match report.ended.as_ref().map(|end| (end.outcome, end.cause)) {
         Some((Outcome::Succeeded, _)) => "🟢",
         Some((Outcome::RolledBack | Outcome::Failed | Outcome::Stuck, _)) => "🔴",
@@ -424,16 +425,22 @@ fn spoken(text: &str, report: &Report, links: &Links) -> String {
     }
     let of_rollout = report.rollouts.last().map(|rollout| &rollout.environment);
     let of_stage = || {
-        report.stages.iter().rev().find_map(|stage| match &stage.stage {
-            Stage::Rollout(name) => Some(name),
-            Stage::Build(_) | Stage::Test(_) | Stage::Release => None,
-        })
+        report
+            .stages
+            .iter()
+            .rev()
+            .find_map(|stage| match &stage.stage {
+                Stage::Rollout(name) => Some(name),
+                Stage::Build(_) | Stage::Test(_) | Stage::Release => None,
+            })
     };
     let mut text = text.replace("`baepo ", "`/baepo ");
     let Some(environment) = of_rollout.or_else(of_stage) else {
         return text;
     };
-    for word in ["promote", "resume", "abort", "pause", "rollback", "retry", "unlock"] {
+    for word in [
+        "approve", "promote", "resume", "abort", "pause", "rollback", "retry", "unlock",
+    ] {
         let alone = format!("`/baepo {word}`");
         text = text.replace(&alone, &code(&format!("/baepo {word} {environment}")));
     }
@@ -448,6 +455,9 @@ fn commands(report: &Report) -> &'static str {
         .is_some_and(|rollout| rollout.holding.is_some());
     match report.ended.as_ref().map(|end| end.outcome) {
         _ if report.rollouts.is_empty() => "You can say: `baepo status`.",
+        None | Some(Outcome::Waiting) if words::awaits_approval(report) => {
+            "You can say: `baepo approve`, `baepo abort`."
+        }
         None | Some(Outcome::Waiting) if holding => {
             "You can say: `baepo promote`, `baepo resume`, `baepo abort`."
         }

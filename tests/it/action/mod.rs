@@ -1,5 +1,7 @@
 //! `uses: ./` in a real workflow, run by act without containers.
 
+mod command;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -46,11 +48,16 @@ impl Repository {
         let folder = tempfile::tempdir()?;
         let sources = [
             ("action.yml", "baepo/action.yml"),
+            ("command/action.yml", "baepo/command/action.yml"),
             ("scripts/build.sh", "baepo/scripts/build.sh"),
             ("scripts/run.sh", "baepo/scripts/run.sh"),
             (
                 "tests/workflows/uses-action.yml",
                 ".github/workflows/deploy.yml",
+            ),
+            (
+                "tests/workflows/uses-command.yml",
+                ".github/workflows/commands.yml",
             ),
             ("tests/sample/Cargo.toml", "shop/Cargo.toml"),
         ];
@@ -87,13 +94,25 @@ impl Repository {
 
     /// The same with this token.
     fn push_as(&self, token: &str, act: &Path, variables: &[(&str, &str)]) -> Result<Job> {
+        let event = ["push", "--workflows", ".github/workflows/deploy.yml"];
+        self.run(&event, token, act, variables)
+    }
+
+    /// Runs a workflow as act is told to.
+    fn run(
+        &self,
+        event: &[&str],
+        token: &str,
+        act: &Path,
+        variables: &[(&str, &str)],
+    ) -> Result<Job> {
         let given = |name: &str| variables.iter().any(|(other, _)| *other == name);
         let defaults = INPUTS.iter().filter(|(name, _)| !given(name));
         let environment = defaults
             .chain(variables)
             .flat_map(|(name, value)| ["--env".to_owned(), format!("{name}={value}")]);
         let output = Command::new(act)
-            .args(["push", "--workflows", ".github/workflows/deploy.yml"])
+            .args(event)
             .args(["--platform", "ubuntu-latest=-self-hosted"])
             .args(["--container-daemon-socket", "-", "--action-offline-mode"])
             .args(["--secret", &format!("GITHUB_TOKEN={token}")])
