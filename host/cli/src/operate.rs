@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use baepo_core::fleet::Fleet;
+use baepo_core::release::Revision;
 use baepo_core::rollout::{Command, Step};
 use baepo_runtime::driver::{StateDocument, now};
 use baepo_runtime::target::Target;
@@ -173,7 +174,8 @@ pub(crate) async fn say(at: &At, command: Command, show: &Show) -> anyhow::Resul
         let text = format!("{name}: nothing is being rolled out; there is nothing to {command}");
         return Ok(Came::at_once(Exit::Usage, text));
     };
-    let revision = rollout.begin.candidate.revision.short().to_owned();
+    let candidate = rollout.begin.candidate.revision.clone();
+    let revision = candidate.short().to_owned();
     let reason = match command {
         Command::Approve if !rollout.awaits_approval() => {
             let text = format!("{name}: {revision} waits for nobody to approve of it");
@@ -203,7 +205,7 @@ pub(crate) async fn say(at: &At, command: Command, show: &Show) -> anyhow::Resul
     show.line(&format!(
         "{name}: no run is alive; acting on {command} of {revision} here"
     ));
-    act(at, Work::Resume, show).await
+    act(at, candidate, Work::Resume, show).await
 }
 
 /// Go back to a release that served before.
@@ -259,13 +261,14 @@ pub(crate) async fn go_back(at: &At, to: Option<&str>, show: &Show) -> anyhow::R
         return Ok(Came::at_once(Exit::Usage, text));
     };
     let to = Box::new(wanted.clone());
-    act(at, Work::Rollback { to, by: who() }, show).await
+    let revision = to.revision.clone();
+    act(at, revision, Work::Rollback { to, by: who() }, show).await
 }
 
 /// A run that does this in an environment that was reached.
-async fn act(at: &At, work: Work, show: &Show) -> anyhow::Result<Came> {
+async fn act(at: &At, revision: Revision, work: Work, show: &Show) -> anyhow::Result<Came> {
     let name = &at.environment.name;
-    let report = run::act_on(&at.config, name, work, show).await?;
+    let report = run::act_on(&at.config, name, revision, work, show).await?;
     let text = match &report.ended {
         Some(end) => format!("{name}: {}: {}", end.outcome, end.reason),
         None => format!("{name}: the run did not end"),

@@ -14,12 +14,15 @@ use crate::github::Fake;
 use crate::github::fake::JOB;
 
 /// What every run of the workflow needs, unless a test says otherwise.
-const INPUTS: [(&str, &str); 5] = [
+const INPUTS: [(&str, &str); 8] = [
     ("TEST_BINARY", ""),
     ("TEST_COMMAND", "run"),
     ("TEST_CONFIG", ".github/baepo.yml"),
     ("TEST_ENVIRONMENT", ""),
     ("TEST_MAX_WAIT", ""),
+    ("TEST_PACK", ""),
+    ("TEST_BUNDLE", ""),
+    ("TEST_BUNDLE_DIGEST", ""),
 ];
 
 fn root() -> &'static Path {
@@ -174,6 +177,8 @@ fn the_inputs_arrive_as_they_were_written() -> Result<()> {
             ("TEST_CONFIG", "deploy/the 'best' $(touch stolen).yml"),
             ("TEST_ENVIRONMENT", "production; exit 7"),
             ("TEST_MAX_WAIT", "5m"),
+            ("TEST_BUNDLE", "a folder"),
+            ("TEST_BUNDLE_DIGEST", "sha256:ab"),
         ],
     )?;
     ensure!(job.succeeded, "{}", job.text);
@@ -192,6 +197,10 @@ fn the_inputs_arrive_as_they_were_written() -> Result<()> {
                 "argument <production; exit 7>",
                 "argument <--max-wait>",
                 "argument <5m>",
+                "argument <--bundle>",
+                "argument <a folder>",
+                "argument <--bundle-digest>",
+                "argument <sha256:ab>",
             ],
         "{arguments:?}"
     );

@@ -2,6 +2,7 @@
 
 mod approval;
 mod bad_input;
+mod bundle;
 mod demo;
 mod ephemeral;
 mod faults;

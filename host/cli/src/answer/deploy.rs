@@ -14,7 +14,7 @@ use crate::config::{Config, Environment};
 use crate::github::event::{Reach, Trigger};
 use crate::operate::{self, Came};
 use crate::plugins::Plugins;
-use crate::run::{self, Objection, RunOptions, Work};
+use crate::run::{self, Built, Objection, RunOptions, Work};
 use crate::show::Show;
 
 /// The status that a run puts at a commit whose build and tests it has seen
@@ -76,6 +76,7 @@ pub(super) async fn deploy(
     let work = Work::Revision {
         retry: wanted.retry,
         is_asked_for: true,
+        built: Built::Here,
     };
     let environments = vec![environment.name.clone()];
     let mut trigger = Trigger {

@@ -3,7 +3,7 @@
 use super::spoken::{Misunderstood, WORDS};
 use crate::exit::Exit;
 use crate::operate::Came;
-use crate::render::markdown::escape::{brief, code};
+use crate::render::markdown::escape::{brief, code, shorten};
 
 /// The longest line of an answer, in characters.
 const LONGEST_LINE: usize = 600;
@@ -133,7 +133,7 @@ impl Answer {
         Some(format!(
             "{} {text}\n\n<sub>{} by {} · [run]({run})</sub>\n",
             self.mark.sign(),
-            code(asked.trim()),
+            code(&shorten(asked.trim(), 200)),
             brief(login, 60)
         ))
     }

@@ -1,13 +1,15 @@
 //! The command line of `baepo run`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use baepo_core::digest::Digest;
+use baepo_core::release::Revision;
 use baepo_core::report::Report;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{Run, RunOptions, Work, github};
+use super::{Built, Run, RunOptions, Work, github};
 use crate::agents::Where;
 use crate::config::Config;
 use crate::config::unit::parse_duration;
@@ -43,6 +45,17 @@ pub(crate) struct RunArgs {
     /// stays.
     #[arg(long, value_name = "DURATION", value_parser = max_wait)]
     pub max_wait: Option<Duration>,
+    /// Build and test only, and pack what was built into this folder for the
+    /// jobs that roll it out; its digest is an output of the job.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["resume", "environment", "bundle"])]
+    pub pack: Option<PathBuf>,
+    /// Build and test nothing: roll out what another job has packed into this
+    /// folder.
+    #[arg(long, value_name = "FOLDER", requires = "bundle_digest")]
+    pub bundle: Option<PathBuf>,
+    /// The digest of the bundle, as the job that packed it has said.
+    #[arg(long, value_name = "DIGEST", requires = "bundle")]
+    pub bundle_digest: Option<Digest>,
     /// What to print on standard output at the end: nothing beside what is told
     /// on standard error, or the report on one line.
     #[arg(long, value_enum, default_value_t)]
@@ -95,11 +108,17 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         let plan = crate::plan::PlanArgs::of(args.config);
         return crate::plan::plan(plan).await;
     }
+    let built = match (args.pack, args.bundle.zip(args.bundle_digest)) {
+        (Some(folder), _) => Built::Packed(folder),
+        (None, Some((folder, digest))) => Built::Before(folder, digest),
+        (None, None) => Built::Here,
+    };
     let work = match args.resume || is_timer {
         true => Work::Resume,
         false => Work::Revision {
             retry: args.retry,
             is_asked_for: args.retry,
+            built,
         },
     };
     let place = Place::of(&variable, &payload);
@@ -126,14 +145,16 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     Ok(exit_of(&report))
 }
 
-/// A run in the checkout of this process that is not of its revision: it brings
-/// on what is on its way in one environment, or goes back there.
+/// A run that is not of the checkout: it brings on what is on its way in one
+/// environment, or goes back there. Needs no git, and somewhere to write only
+/// for its journal: who goes back has no time for either.
 ///
 /// # Errors
 /// If something is missing that is not the user's to configure.
 pub(crate) async fn act_on(
     config: &Config,
     environment: &str,
+    revision: Revision,
     work: Work,
     show: &Show,
 ) -> anyhow::Result<Report> {
@@ -149,9 +170,9 @@ pub(crate) async fn act_on(
     let wanted = github::wanted(config, &[], &trigger, &work);
     let teller = github::teller(config, place, wanted, &mut trigger, show).await;
     let options = RunOptions {
-        journal: root.join(".baepo/journal"),
+        journal: journal_folder(&root, show),
         run: run_name(),
-        revision: crate::revision::of_checkout(&root)?,
+        revision,
         trigger,
         environments: vec![environment.to_owned()],
         work,
@@ -163,6 +184,27 @@ pub(crate) async fn act_on(
         root,
     };
     perform(options, &plugins, show).await
+}
+
+/// The folder of journals, or one for the time being where that cannot be
+/// written.
+fn journal_folder(root: &Path, show: &Show) -> PathBuf {
+    let folder = root.join(".baepo/journal");
+    let is_writable = std::fs::create_dir_all(&folder)
+        .and_then(|()| tempfile::tempfile_in(&folder))
+        .map(drop);
+    match is_writable {
+        Ok(()) => folder,
+        Err(error) => {
+            let other = std::env::temp_dir().join(format!("baepo-{}", std::process::id()));
+            show.line(&format!(
+                "warning: {} cannot be written ({error}); the journal is in {}",
+                folder.display(),
+                other.display()
+            ));
+            other
+        }
+    }
 }
 
 /// Run to the end, tell GitHub, and hand out what a job is to know.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use baepo_core::digest::Digest;
 use baepo_core::hook::Annotation;
 use baepo_core::report::Report;
 use baepo_core::verdict::Level;
@@ -156,6 +157,18 @@ pub(super) fn hand_out(report: &Report, journal: &Path, told: Option<&Told>, sho
         troubles.extend(output::append(&summary, &text).err());
     }
     if let Some(error) = troubles.first() {
+        show.line(&format!(
+            "warning: the job's outputs could not be written: {error}"
+        ));
+    }
+}
+
+/// The digest of a bundle for the jobs that roll it out.
+pub(super) fn hand_out_bundle(digest: Digest, show: &Show) {
+    let Some(handed) = std::env::var_os("GITHUB_OUTPUT").map(PathBuf::from) else {
+        return;
+    };
+    if let Err(error) = output::set(&handed, "bundle-digest", &digest.to_string()) {
         show.line(&format!(
             "warning: the job's outputs could not be written: {error}"
         ));

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
+use baepo_core::digest::Digest;
 use baepo_core::hook::BuiltFile;
 use baepo_core::pipeline::{
     EnvironmentOrder, NextStage, Pipeline, RunCause, RunEntry, Stage, StageOutput, StageResult,
@@ -79,6 +80,8 @@ pub(crate) enum Work {
         retry: bool,
         /// Roll it out although what serves is newer: a person asked for it.
         is_asked_for: bool,
+        /// Where it is built.
+        built: Built,
     },
     /// Only bring on what is on its way, and do what is due.
     Resume,
@@ -91,11 +94,24 @@ pub(crate) enum Work {
     },
 }
 
+/// Where a revision is built and tested.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Built {
+    /// In this run.
+    Here,
+    /// In this run, which does nothing else and packs it into this folder.
+    Packed(PathBuf),
+    /// In a run before, which has packed it into this folder; the digest of the
+    /// bundle.
+    Before(PathBuf, Digest),
+}
+
 impl Work {
     /// The whole pipeline.
     pub(crate) const REVISION: Work = Work::Revision {
         retry: false,
         is_asked_for: false,
+        built: Built::Here,
     };
 
     /// Whether the checkout is what is rolled out.
@@ -272,11 +288,25 @@ impl<'a> Run<'a> {
             let names: Vec<String> = environments.map(|e| e.name.clone()).collect();
             return Pipeline::resuming(&names);
         }
+        if let Some(Built::Packed(_)) = self.built() {
+            return Pipeline::new(&build, &test, Vec::new());
+        }
+        let (build, test) = match self.built() {
+            Some(Built::Before(..)) => (Vec::new(), Vec::new()),
+            _ => (build, test),
+        };
         let orders = environments.map(|environment| EnvironmentOrder {
             name: environment.name.clone(),
             needs: environment.needs.clone(),
         });
         Pipeline::new(&build, &test, orders.collect())
+    }
+
+    fn built(&self) -> Option<&Built> {
+        match &self.options.work {
+            Work::Revision { built, .. } => Some(built),
+            Work::Resume | Work::Rollback { .. } => None,
+        }
     }
 
     /// Whether this run makes a release for an environment: for each that it
