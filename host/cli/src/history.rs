@@ -39,7 +39,7 @@ pub(crate) struct HistoryArgs {
 ///
 /// # Errors
 /// If a journal cannot be read.
-pub(crate) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
     let paint = Show::new(false).paint();
     if let Some(run) = &args.run {
         let path = args.journal.join(format!("{run}.jsonl"));
@@ -64,7 +64,7 @@ pub(crate) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
     }
     let journals = journal::list(&args.journal)?;
     if args.dora {
-        return dora::dora(&journals, args.days, args.output);
+        return dora::dora(&journals, args.days, args.output).await;
     }
     if journals.is_empty() {
         crate::print(&format!(

@@ -9,6 +9,7 @@
 
 mod agent;
 mod agents;
+mod answer;
 pub mod config;
 mod demo;
 pub mod doctor;
@@ -74,6 +75,8 @@ enum Command {
     Status(operate::StatusArgs),
     /// Go one step on, or with --full all the way
     Promote(operate::PromoteArgs),
+    /// Let a release be rolled out that waits for a person to approve of it
+    Approve(operate::EnvironmentArgs),
     /// Go back to what served before the rollout
     Abort(operate::EnvironmentArgs),
     /// Hold at the present share after the present step
@@ -88,6 +91,8 @@ enum Command {
     Lock(lock::LockArgs),
     /// Let it be rolled out to again
     Unlock(operate::EnvironmentArgs),
+    /// Do what a comment at a pull request asks for, and answer it (in a job of `issue_comment`)
+    Answer(answer::AnswerArgs),
     /// What happened in earlier runs
     History(history::HistoryArgs),
     /// Supervise the instances of one environment and route requests to them
@@ -167,13 +172,15 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             };
             operate::signal(args.at, command).await?
         }
+        Command::Approve(args) => operate::signal(args, rollout::Command::Approve).await?,
         Command::Abort(args) => operate::signal(args, rollout::Command::Abort).await?,
         Command::Pause(args) => operate::signal(args, rollout::Command::Pause).await?,
         Command::Resume(args) => operate::signal(args, rollout::Command::Resume).await?,
         Command::Rollback(args) => operate::rollback(args).await?,
         Command::Lock(args) => lock::lock(args).await?,
         Command::Unlock(args) => lock::unlock(args).await?,
-        Command::History(args) => history::history(&args)?,
+        Command::Answer(args) => answer::answer(args).await?,
+        Command::History(args) => history::history(&args).await?,
         Command::Agent(args) => agent::agent(args).await?,
         Command::Plugin(args) => plugin::run(args).await?,
         Command::Seal(args) => seal::seal(&args)?,

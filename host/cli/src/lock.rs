@@ -1,10 +1,12 @@
 //! `baepo lock` and `baepo unlock`: a person wants nothing new to be rolled out.
 
+use baepo_core::time::Millis;
 use baepo_runtime::driver::{EnvironmentLock, now, set_lock};
 use clap::Args;
 
+use crate::config::unit::parse_duration;
 use crate::exit::Exit;
-use crate::operate::{EnvironmentArgs, reach, who};
+use crate::operate::{At, Came, EnvironmentArgs, reach, who};
 use crate::show::Show;
 
 /// Let nothing new be rolled out to an environment. What is on its way goes
@@ -17,6 +19,10 @@ pub(crate) struct LockArgs {
     /// Why: whoever is refused reads it.
     #[arg(long, default_value = "")]
     reason: String,
+    /// How long it may last, for example `2h`; until it is unlocked where
+    /// absent.
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    lasting: Option<Millis>,
 }
 
 /// Lock an environment.
@@ -25,24 +31,32 @@ pub(crate) struct LockArgs {
 /// If the agent does not answer.
 pub(crate) async fn lock(args: LockArgs) -> anyhow::Result<Exit> {
     let at = reach(&args.at).await?;
+    let came = set(&at, args.reason, args.lasting).await?;
+    Show::new(false).line(&came.said);
+    Ok(came.exit)
+}
+
+/// Lock an environment that was reached.
+///
+/// # Errors
+/// If the agent does not answer.
+pub(crate) async fn set(at: &At, reason: String, lasting: Option<Millis>) -> anyhow::Result<Came> {
     let name = &at.environment.name;
+    let since = now();
     let lock = EnvironmentLock {
         by: who(),
-        reason: args.reason,
-        since: now(),
+        reason,
+        since,
+        until: lasting.map(|time| since + time),
     };
     let before = set_lock(&*at.target, Some(lock.clone())).await?;
-    let show = Show::new(false);
-    match before {
-        None => {
-            show.line(&format!("{name}: {lock}"));
-            Ok(Exit::Success)
-        }
-        Some(other) => {
-            show.line(&format!("{name} is {other}; that one was kept"));
-            Ok(Exit::Locked)
-        }
-    }
+    Ok(match before {
+        None => Came::at_once(Exit::Success, format!("{name}: {lock}")),
+        Some(other) => Came::at_once(
+            Exit::Locked,
+            format!("{name} is {other}; that one was kept"),
+        ),
+    })
 }
 
 /// Unlock an environment.
@@ -50,12 +64,19 @@ pub(crate) async fn lock(args: LockArgs) -> anyhow::Result<Exit> {
 /// # Errors
 /// If the agent does not answer.
 pub(crate) async fn unlock(args: EnvironmentArgs) -> anyhow::Result<Exit> {
-    let at = reach(&args).await?;
-    let name = &at.environment.name;
-    let said = match set_lock(&*at.target, None).await? {
-        Some(lock) => format!("{name}: unlocked; it was {lock}"),
-        None => format!("{name} was not locked"),
-    };
+    let said = lift(&reach(&args).await?).await?;
     Show::new(false).line(&said);
     Ok(Exit::Success)
+}
+
+/// Unlock an environment that was reached; a line for people.
+///
+/// # Errors
+/// If the agent does not answer.
+pub(crate) async fn lift(at: &At) -> anyhow::Result<String> {
+    let name = &at.environment.name;
+    Ok(match set_lock(&*at.target, None).await? {
+        Some(lock) => format!("{name}: unlocked; it was {lock}"),
+        None => format!("{name} was not locked"),
+    })
 }

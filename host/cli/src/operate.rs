@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use baepo_core::rollout::{Begin, Command, Intent, Outcome, Step};
-use baepo_runtime::capability::uses::UseLog;
-use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError};
+use baepo_core::fleet::Fleet;
+use baepo_core::release::Revision;
+use baepo_core::rollout::{Command, Step};
+use baepo_runtime::driver::{StateDocument, now};
 use baepo_runtime::target::Target;
 use clap::Args;
 use serde_json::json;
@@ -17,8 +18,8 @@ use crate::config::{Config, Environment};
 use crate::error::one_line;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::plugins::Plugins;
 use crate::render::terminal::{Paint, bar};
+use crate::run::{self, Work};
 use crate::show::Show;
 
 /// How long a live run may take to hear what was said.
@@ -70,7 +71,8 @@ pub(crate) struct StatusArgs {
 
 /// An environment whose agent answers.
 pub(crate) struct At {
-    config: Config,
+    /// The configuration that it is in.
+    pub(crate) config: Config,
     /// The environment.
     pub(crate) environment: Environment,
     /// Its agent.
@@ -93,7 +95,14 @@ pub(crate) async fn reach(args: &EnvironmentArgs) -> anyhow::Result<At> {
             bail!("say which environment: --environment {}", names.join(" | "))
         }
     };
-    let environment = environment.clone();
+    at(&config, environment).await
+}
+
+/// An environment of a configuration.
+///
+/// # Errors
+/// If its agent does not answer.
+pub(crate) async fn at(config: &Config, environment: &Environment) -> anyhow::Result<At> {
     let target = Where::Home.target(&config.app, &environment.name);
     target.describe().await.with_context(|| {
         format!(
@@ -102,8 +111,8 @@ pub(crate) async fn reach(args: &EnvironmentArgs) -> anyhow::Result<At> {
         )
     })?;
     Ok(At {
-        config,
-        environment,
+        config: config.clone(),
+        environment: environment.clone(),
         target: Arc::new(target),
     })
 }
@@ -120,24 +129,63 @@ pub(crate) fn who() -> String {
         .unwrap_or_else(|| "somebody".into())
 }
 
-/// Promote, pause, resume or abort. A live run hears it within a second; where
+/// What a command came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Came {
+    /// How it ends.
+    pub(crate) exit: Exit,
+    /// A line for people.
+    pub(crate) said: String,
+    /// Whether there was a run for it, which has told of itself.
+    pub(crate) has_run: bool,
+}
+
+impl Came {
+    /// It was done or refused without a run.
+    pub(crate) fn at_once(exit: Exit, said: String) -> Came {
+        Came {
+            exit,
+            said,
+            has_run: false,
+        }
+    }
+}
+
+/// Approve, promote, pause, resume or abort. A live run hears it within a second; where
 /// there is none, this command acts itself.
 ///
 /// # Errors
 /// If nothing is on its way, or the agent does not answer.
 pub(crate) async fn signal(args: EnvironmentArgs, command: Command) -> anyhow::Result<Exit> {
-    let at = reach(&args).await?;
     let show = Show::new(false);
+    let came = say(&reach(&args).await?, command, &show).await?;
+    show.line(&came.said);
+    Ok(came.exit)
+}
+
+/// The same in an environment that was reached.
+///
+/// # Errors
+/// If the agent does not answer.
+pub(crate) async fn say(at: &At, command: Command, show: &Show) -> anyhow::Result<Came> {
     let name = &at.environment.name;
     let (_, state) = baepo_runtime::driver::load(&*at.target).await?;
     let Some(rollout) = state.environment.active() else {
-        show.line(&format!(
-            "{name}: nothing is being rolled out; there is nothing to {command}"
-        ));
-        return Ok(Exit::Usage);
+        let text = format!("{name}: nothing is being rolled out; there is nothing to {command}");
+        return Ok(Came::at_once(Exit::Usage, text));
     };
-    let revision = rollout.begin.candidate.revision.short().to_owned();
-    let signal = baepo_runtime::driver::signal(&*at.target, command, &who(), "").await?;
+    let candidate = rollout.begin.candidate.revision.clone();
+    let revision = candidate.short().to_owned();
+    let reason = match command {
+        Command::Approve if !rollout.awaits_approval() => {
+            let text = format!("{name}: {revision} waits for nobody to approve of it");
+            return Ok(Came::at_once(Exit::Usage, text));
+        }
+        // Not of whatever comes in between.
+        Command::Approve => rollout.candidate().to_string(),
+        _ => String::new(),
+    };
+    let signal = baepo_runtime::driver::signal(&*at.target, command, &who(), &reason).await?;
     let said = Instant::now();
     while said.elapsed() < HEARING {
         let (_, state) = baepo_runtime::driver::load(&*at.target).await?;
@@ -147,17 +195,17 @@ pub(crate) async fn signal(args: EnvironmentArgs, command: Command) -> anyhow::R
             .as_ref()
             .is_none_or(|r| r.heard >= signal.number);
         if heard {
-            show.line(&format!(
+            let text = format!(
                 "{name}: {command} of {revision} was heard by the run that holds the lease"
-            ));
-            return Ok(Exit::Success);
+            );
+            return Ok(Came::at_once(Exit::Success, text));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     show.line(&format!(
         "{name}: no run is alive; acting on {command} of {revision} here"
     ));
-    drive(&at, Intent::Resume, &show).await
+    act(at, candidate, Work::Resume, show).await
 }
 
 /// Go back to a release that served before.
@@ -165,8 +213,19 @@ pub(crate) async fn signal(args: EnvironmentArgs, command: Command) -> anyhow::R
 /// # Errors
 /// If there is none, or the agent does not answer.
 pub(crate) async fn rollback(args: RollbackArgs) -> anyhow::Result<Exit> {
-    let at = reach(&args.at).await?;
     let show = Show::new(false);
+    let at = reach(&args.at).await?;
+    let came = go_back(&at, args.to.as_deref(), &show).await?;
+    show.line(&came.said);
+    Ok(came.exit)
+}
+
+/// The same in an environment that was reached; `to` is the beginning of a
+/// commit or digest.
+///
+/// # Errors
+/// If the agent does not answer.
+pub(crate) async fn go_back(at: &At, to: Option<&str>, show: &Show) -> anyhow::Result<Came> {
     let name = &at.environment.name;
     let (_, state) = baepo_runtime::driver::load(&*at.target).await?;
     let environment = state.environment;
@@ -174,113 +233,51 @@ pub(crate) async fn rollback(args: RollbackArgs) -> anyhow::Result<Exit> {
         show.line(&format!(
             "{name}: a rollout is on its way; aborting it is the way back"
         ));
-        return signal(args.at, Command::Abort).await;
+        return say(at, Command::Abort, show).await;
     }
-    let wanted = match &args.to {
+    let wanted = match to {
         None => environment.previous(),
         Some(text) => environment.served.iter().find(|release| {
-            release.revision.commit.starts_with(text.as_str())
-                || release.digest.to_string().starts_with(text.as_str())
-                || release.digest.hex().starts_with(text.as_str())
+            release.revision.commit.starts_with(text)
+                || release.digest.to_string().starts_with(text)
+                || release.digest.hex().starts_with(text)
         }),
     };
     let Some(wanted) = wanted else {
-        let known: Vec<String> = environment
-            .served
-            .iter()
-            .map(|release| format!("{} ({})", release.revision.short(), release.digest.short()))
-            .collect();
-        match known.as_slice() {
-            [] => show.line(&format!(
-                "{name}: no release served before this one; there is nothing to go back to"
-            )),
-            known => show.line(&format!(
+        let known = environment.served.iter().map(|release| {
+            let (revision, digest) = (release.revision.short(), release.digest.short());
+            format!("{revision} ({digest})")
+        });
+        let known: Vec<String> = known.collect();
+        let text = match known.as_slice() {
+            [] => {
+                format!("{name}: no release served before this one; there is nothing to go back to")
+            }
+            known => format!(
                 "{name}: no such release; still staged are {}",
                 known.join(", ")
-            )),
-        }
-        return Ok(Exit::Usage);
+            ),
+        };
+        return Ok(Came::at_once(Exit::Usage, text));
     };
-    let Some(last) = &environment.rollout else {
-        bail!("the state of `{name}` names no rollout")
-    };
-    let begin = Begin {
-        run: format!("rollback by {}", who()),
-        candidate: wanted.clone(),
-        settings: last.begin.settings.clone(),
-        retry: true,
-        pull_request: last.begin.pull_request,
-        heard: 0,
-    };
-    drive(&at, Intent::Rollback(Box::new(begin)), &show).await
+    let to = Box::new(wanted.clone());
+    let revision = to.revision.clone();
+    act(at, revision, Work::Rollback { to, by: who() }, show).await
 }
 
-async fn drive(at: &At, intent: Intent, show: &Show) -> anyhow::Result<Exit> {
-    let root = crate::root()?;
-    let plugins = Plugins::load(at.config.clone(), &root)
-        .await
-        .map_err(|findings| anyhow::anyhow!("{findings}"))?;
-    let loaded = plugins
-        .environment(&at.environment.name)
-        .context("its plugins are not loaded")?;
-    let deciders = Deciders {
-        strategy: Some(loaded.strategy.plugin.clone()),
-        monitors: loaded
-            .monitors
-            .iter()
-            .map(|m| (m.used.name.clone(), m.plugin.clone()))
-            .collect(),
+/// A run that does this in an environment that was reached.
+async fn act(at: &At, revision: Revision, work: Work, show: &Show) -> anyhow::Result<Came> {
+    let name = &at.environment.name;
+    let report = run::act_on(&at.config, name, revision, work, show).await?;
+    let text = match &report.ended {
+        Some(end) => format!("{name}: {}: {}", end.outcome, end.reason),
+        None => format!("{name}: the run did not end"),
     };
-    let stagings = |release: &baepo_core::release::Release| {
-        Err(format!(
-            "{} is not staged any more; roll it out again",
-            release.revision.short()
-        ))
-    };
-    let drive = Drive {
-        target: Arc::clone(&at.target),
-        deciders,
-        stagings: &stagings,
-        holder: format!("command by {}", who()),
-        log: Arc::new(|_| {}),
-        outside: crate::outside::outside(),
-        uses: UseLog::default(),
-        cancel: crate::run::cancelled_by_signals(),
-        pause_on_cancel: false,
-        leave_at: None,
-        say: None,
-    };
-    let name = at.environment.name.clone();
-    let driven = drive
-        .run(intent, &mut |event| {
-            if let baepo_runtime::driver::Event::Recorded(record) = event {
-                show.line(&format!("  {}  {}", record.at.clock(), record.in_words()));
-            }
-        })
-        .await;
-    match driven {
-        Ok(driven) => {
-            let done = driven.done;
-            show.line(&format!("{name}: {}: {}", done.outcome, done.reason));
-            Ok(match done.outcome {
-                Outcome::Succeeded => Exit::Success,
-                Outcome::RolledBack => Exit::RolledBack,
-                Outcome::Stuck => Exit::Stuck,
-                Outcome::Failed => Exit::Failed,
-                Outcome::Waiting => Exit::Waiting,
-                Outcome::Refused => Exit::Locked,
-                Outcome::Cancelled => Exit::Cancelled,
-            })
-        }
-        Err(DriveError::Lease(LeaseError::Held(lease))) => {
-            show.line(&format!(
-                "{name}: {} is acting on it; try again when it has ended",
-                lease.holder
-            ));
-            Ok(Exit::Locked)
-        }
-        Err(error) => Err(error.into()),
-    }
+    Ok(Came {
+        exit: run::exit_of(&report),
+        said: text,
+        has_run: true,
+    })
 }
 
 /// Show what serves, what is on its way, what is wrong.
@@ -302,20 +299,13 @@ pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
     });
     for environment in chosen {
         let target = Where::Home.target(&config.app, &environment.name);
-        let seen = async {
-            let (_, state) = baepo_runtime::driver::load(&target)
-                .await
-                .map_err(|e| one_line(&e))?;
-            let fleet = target.observe().await.map_err(|e| one_line(&e))?;
-            Ok::<_, String>((state, fleet))
-        };
-        match seen.await {
+        match look(&target).await {
             Ok((state, fleet)) if args.output.is_json() => crate::print(
                 &json!({
                     "format": "baepo-status-1",
                     "environment": environment.name,
                     "state": state.environment,
-                    "lock": state.lock,
+                    "lock": state.locked(now()),
                     "fleet": fleet,
                 })
                 .to_string(),
@@ -345,10 +335,22 @@ pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn describe(
+/// What the target knows, and what there is.
+///
+/// # Errors
+/// Why it does not answer, for people.
+pub(crate) async fn look(target: &impl Target) -> Result<(StateDocument, Fleet), String> {
+    let state = baepo_runtime::driver::load(target).await;
+    let (_, state) = state.map_err(|error| one_line(&error))?;
+    let fleet = target.observe().await.map_err(|error| one_line(&error))?;
+    Ok((state, fleet))
+}
+
+/// An environment for people, on several lines.
+pub(crate) fn describe(
     name: &str,
-    document: &baepo_runtime::driver::StateDocument,
-    fleet: &baepo_core::fleet::Fleet,
+    document: &StateDocument,
+    fleet: &Fleet,
     paint: Paint,
 ) -> String {
     let state = &document.environment;
@@ -367,7 +369,7 @@ fn describe(
             paint.bold(name)
         )),
     }
-    if let Some(lock) = &document.lock {
+    if let Some(lock) = document.locked(now()) {
         let lock = paint.busy(&lock.to_string());
         lines.push(format!(
             "  {lock}\n  next: baepo unlock --environment {name}"
@@ -378,13 +380,17 @@ fn describe(
         let weight = fleet.route.weight(rollout.candidate());
         match &rollout.step {
             Step::Over { outcome, at, .. } => lines.push(format!(
-                "  last rollout: {revision} {outcome} at {} UTC: {}",
+                "  last rollout: {revision} {outcome} at {}: {}",
                 at.rfc3339(),
                 rollout.reason
             )),
             Step::Back { .. } => lines.push(format!("  {revision} is going back: {}", rollout.reason)),
+            Step::Holding { until, .. } if rollout.awaits_approval() => lines.push(format!(
+                "  {revision} is ready and waits until {} for a person to approve of it\n  next: baepo approve | abort",
+                until.rfc3339()
+            )),
             Step::Holding { reason, until, .. } => lines.push(format!(
-                "  {revision} waits at {weight} {} until {} UTC: {reason}\n  next: baepo promote | resume | abort",
+                "  {revision} waits at {weight} {} until {}: {reason}\n  next: baepo promote | resume | abort",
                 bar(weight, 20, paint),
                 until.rfc3339()
             )),

@@ -7,6 +7,9 @@ use baepo_core::hook::PastRollout;
 use baepo_core::report::Report;
 use baepo_runtime::journal;
 
+use crate::agents::Where;
+use crate::config::Config;
+
 /// How many journals are read for the sake of a report, the newest.
 const MOST_JOURNALS: usize = 20;
 /// The largest of them that is, in bytes.
@@ -34,6 +37,25 @@ pub(crate) fn of_journals(folder: &Path, app: &str) -> Vec<PastRollout> {
         .collect()
 }
 
+/// What the targets of a configuration remember, those that can be reached.
+pub(crate) async fn of_targets(config: &Config) -> Vec<PastRollout> {
+    let mut all = Vec::new();
+    for environment in &config.environments {
+        let target = Where::Home.target(&config.app, &environment.name);
+        if let Ok((_, state)) = baepo_runtime::driver::load(&target).await {
+            all.extend(state.environment.past);
+        }
+    }
+    all
+}
+
+/// Each once, newest first.
+pub(crate) fn once(all: &mut Vec<PastRollout>) {
+    let key = |past: &PastRollout| (past.started, past.environment.clone());
+    all.sort_by_key(|past| std::cmp::Reverse(key(past)));
+    all.dedup_by_key(|past| key(past));
+}
+
 /// The rollouts of a run that are over.
 pub(crate) fn of_report(report: &Report) -> Vec<PastRollout> {
     let rollouts = report.rollouts.iter();
@@ -46,8 +68,7 @@ pub(crate) fn of_report(report: &Report) -> Vec<PastRollout> {
 pub(crate) fn before(rollout: &PastRollout, mut all: Vec<PastRollout>) -> Vec<PastRollout> {
     let key = |past: &PastRollout| (past.started, past.environment.clone());
     all.retain(|past| key(past) != key(rollout));
-    all.sort_by_key(|past| std::cmp::Reverse(key(past)));
-    all.dedup_by_key(|past| key(past));
+    once(&mut all);
     all.truncate(MOST_GIVEN);
     all
 }

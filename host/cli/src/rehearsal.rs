@@ -67,6 +67,8 @@ impl Cast {
                 deadlines,
                 strategy: plugins.strategy.pinned(),
                 monitors: plugins.pinned_monitors(),
+                // What comes after it is what is rehearsed.
+                needs_approval: false,
             },
             retry: true,
             pull_request: None,

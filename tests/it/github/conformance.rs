@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::fake::{JOB, State};
 use super::npm::{Prism, modules, node};
-use super::{Client, Fake, job};
+use super::{Client, Fake, answer, job};
 
 /// Violations that show that one would be noticed.
 const ON_PURPOSE: usize = 2;
@@ -19,12 +19,16 @@ async fn every_case_of_a_run_keeps_to_githubs_description_of_its_api() {
     let github = Fake::start().await;
     let Some(modules) = modules() else {
         job::every_case(&github, &github.url()).await;
+        github.state().forget();
+        answer::every_command(&github, &github.url());
         return;
     };
     let prism = Prism::before(&modules, &github.url());
     it_would_be_noticed(&github, &prism).await;
     *github.state() = State::default();
     let mut pages = job::every_case(&github, &prism.url()).await;
+    github.state().forget();
+    answer::every_command(&github, &prism.url());
     let violations = prism.violations();
     assert_eq!(violations.len(), ON_PURPOSE, "{violations:#?}");
     pages.extend(github.state().pages.clone());

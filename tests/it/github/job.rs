@@ -7,7 +7,7 @@ use baepo_runtime::load::{Load, LoadOptions};
 use serde_json::{Value, json};
 
 use super::Fake;
-use super::fake::{JOB, Pull};
+use super::fake::{Comment, JOB, Pull};
 use crate::life::{Checkout, said};
 
 /// The number of the pull request.
@@ -18,14 +18,14 @@ const CANARY: &str = "    url: https://shop.acme.dev\n    strategy:\n      plugi
      on-no-evidence: continue-on-health\n";
 
 /// Where there is no traffic to judge by.
-fn quick() -> String {
+pub(super) fn quick() -> String {
     CANARY.replace("max-observe: 20s", "max-observe: 2s")
 }
 
 /// A repository with an environment that has an agent, and its GitHub.
 pub(super) struct Site<'a> {
     pub(super) checkout: Checkout,
-    github: &'a Fake,
+    pub(super) github: &'a Fake,
     /// Where the binary finds it: itself, or through a proxy.
     api_url: String,
     run: u64,
@@ -65,7 +65,7 @@ impl Done {
 }
 
 impl<'a> Site<'a> {
-    fn new(github: &'a Fake, api_url: &str, run: u64) -> Site<'a> {
+    pub(super) fn new(github: &'a Fake, api_url: &str, run: u64) -> Site<'a> {
         let mut checkout = Checkout::new();
         checkout.commit("v1", &checkout.config("hello", CANARY));
         checkout.start_agent();
@@ -86,7 +86,7 @@ impl<'a> Site<'a> {
     }
 
     /// What is checked out was merged from the pull request.
-    fn belongs_to_pull(&self) {
+    pub(super) fn belongs_to_pull(&self) {
         let head = self.checkout.head();
         self.github.state().pulls = vec![Pull {
             number: PULL,
@@ -94,6 +94,7 @@ impl<'a> Site<'a> {
             head: "f".repeat(40),
             merge_commit: Some(head),
             is_merged: true,
+            is_of_fork: false,
         }];
     }
 
@@ -118,10 +119,7 @@ impl<'a> Site<'a> {
         self.done(job.wait_with_output().unwrap())
     }
 
-    fn command(&mut self, event: &str, arguments: &[&str]) -> Command {
-        self.run += 1;
-        let path = |name: &str| -> PathBuf { self.checkout.path().join(".baepo").join(name) };
-        std::fs::create_dir_all(path("")).unwrap();
+    pub(super) fn command(&mut self, event: &str, arguments: &[&str]) -> Command {
         let head = self.checkout.head();
         let payload = match event {
             "pull_request" => json!({
@@ -130,6 +128,19 @@ impl<'a> Site<'a> {
             }),
             _ => json!({ "repository": { "default_branch": "main" } }),
         };
+        self.command_of(event, arguments, &payload)
+    }
+
+    /// A job of an event with this payload.
+    pub(super) fn command_of(
+        &mut self,
+        event: &str,
+        arguments: &[&str],
+        payload: &Value,
+    ) -> Command {
+        self.run += 1;
+        let path = |name: &str| -> PathBuf { self.checkout.path().join(".baepo").join(name) };
+        std::fs::create_dir_all(path("")).unwrap();
         std::fs::write(path("event.json"), payload.to_string()).unwrap();
         for file in ["summary", "outputs"] {
             std::fs::write(path(file), "").unwrap();
@@ -143,7 +154,7 @@ impl<'a> Site<'a> {
             .env("GITHUB_REPOSITORY", "acme/shop")
             .env("GITHUB_RUN_ID", self.run.to_string())
             .env("GITHUB_RUN_ATTEMPT", "1")
-            .env("GITHUB_SHA", head)
+            .env("GITHUB_SHA", self.checkout.head())
             .env("GITHUB_API_URL", &self.api_url)
             .env(
                 "GITHUB_GRAPHQL_URL",
@@ -155,7 +166,7 @@ impl<'a> Site<'a> {
         command
     }
 
-    fn done(&self, output: Output) -> Done {
+    pub(super) fn done(&self, output: Output) -> Done {
         let folder = self.checkout.path().join(".baepo");
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
         Done {
@@ -165,16 +176,20 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// The one comment of the pull request.
+    /// The one comment of ours that tells of runs.
     #[track_caller]
     pub(super) fn comment(&self) -> String {
         let state = self.github.state();
-        let comments: Vec<_> = state.comments.iter().filter(|c| c.issue == PULL).collect();
+        let comments = state.comments.iter();
+        let tells = |c: &&Comment| {
+            c.issue == PULL && c.author == JOB.1 && !c.body.contains("id=shop/answer ")
+        };
+        let comments: Vec<_> = comments.filter(tells).collect();
         assert_eq!(comments.len(), 1, "{comments:#?}");
         comments[0].body.clone()
     }
 
-    fn requests(&self) -> usize {
+    pub(super) fn requests(&self) -> usize {
         self.github.state().requests.len()
     }
 
@@ -215,6 +230,7 @@ pub(super) async fn every_case(github: &Fake, api_url: &str) -> Vec<String> {
     summaries.push(locked(&mut site));
     summaries.push(read_only(&mut site));
     summaries.push(pushed_directly(&mut site));
+    summaries.push(super::feedback::heard(&mut site));
     summaries
 }
 

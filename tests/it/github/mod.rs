@@ -1,9 +1,11 @@
 //! What baepo tells GitHub: against a GitHub that keeps state and makes trouble.
 
+mod answer;
 mod comment;
 mod conformance;
 mod corpus;
 pub(crate) mod fake;
+mod feedback;
 mod job;
 mod npm;
 mod page;

@@ -235,6 +235,7 @@ async fn a_commit_finds_its_pull_request_however_it_was_merged() {
         head: commit("f"),
         merge_commit: Some(commit(merge)),
         is_merged: true,
+        is_of_fork: false,
     };
     // A merge commit; a squashed one; the last of two that were rebased.
     github.state().pulls = vec![

@@ -46,3 +46,24 @@ fn a_locked_environment_takes_nothing_new_until_it_is_unlocked() {
     check(&["run"], 0, &[]);
     assert_eq!(checkout.serves_wholly(), Some(checkout.head()));
 }
+
+#[test]
+fn a_person_goes_back_without_git_and_without_a_place_for_a_journal() {
+    let mut checkout = Checkout::new();
+    checkout.commit("v1", &checkout.config("hello", QUICK));
+    checkout.start_agent();
+    assert_eq!(checkout.run(&["run"]).status.code(), Some(0));
+    let first = checkout.head();
+    checkout.commit("v2", &checkout.config("other", QUICK));
+    assert_eq!(checkout.run(&["run"]).status.code(), Some(0));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let config = checkout.config("other", QUICK);
+    std::fs::write(elsewhere.path().join("baepo.yml"), config).unwrap();
+    std::fs::write(elsewhere.path().join(".baepo"), "in the way").unwrap();
+    let mut command = checkout.baepo(&["rollback"]);
+    let output = command.current_dir(elsewhere.path()).output().unwrap();
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("the journal is in"), "{text}");
+    assert_eq!(checkout.serves_wholly(), Some(first));
+}

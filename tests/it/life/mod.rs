@@ -1,6 +1,8 @@
 //! The real binary on a real service: whole runs, from a checkout to a fleet.
 
+mod approval;
 mod bad_input;
+mod bundle;
 mod demo;
 mod ephemeral;
 mod faults;
@@ -143,7 +145,7 @@ impl Checkout {
         self.write("baepo.yml", config);
         // What a test breaks later must not hide the agent from it.
         self.write("good.yml", config);
-        self.write(".gitignore", "/state\n/out\n/.baepo\n");
+        self.write(".gitignore", "/state\n/out\n/made/shop\n/.baepo\n");
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--allow-empty", "--message", revision]);
     }

@@ -253,6 +253,7 @@ impl Case {
                 ..Deadlines::default()
             },
             strategy: plugin(&self.who.name()),
+            needs_approval: false,
             monitors: vec![PinnedMonitor {
                 plugin: plugin("judge"),
                 phases: match self.evidence {

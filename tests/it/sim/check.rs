@@ -189,7 +189,7 @@ impl Checker {
                 Command::Abort | Command::Superseded | Command::Unwatched | Command::Failing => {
                     self.must_turn_back()
                 }
-                Command::Pause | Command::Resume => {}
+                Command::Approve | Command::Pause | Command::Resume => {}
             },
             Entry::TurnedBack { .. } => {
                 self.must_turn = false;

@@ -61,10 +61,10 @@ pub(crate) const STEPS: &[Step] = &[
         "action, workflows and scripts are valid and safe",
         &[
             "target/tools/bin/shellcheck scripts/build.sh scripts/run.sh tests/workflows/recorder.sh .ci/run",
-            "target/tools/bin/actionlint .github/workflows/ci.yml docs/examples/deploy.yml tests/workflows/uses-action.yml",
-            "target/tools/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml",
-            "target/tools/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml docs/examples/deploy.yml tests/workflows/uses-action.yml",
-            "target/tools/bin/zizmor --offline --no-progress action.yml .github/workflows/ci.yml docs/examples/deploy.yml tests/workflows/uses-action.yml",
+            "target/tools/bin/actionlint .github/workflows/ci.yml docs/examples/deploy.yml docs/examples/commands.yml docs/examples/jobs.yml tests/workflows/uses-action.yml tests/workflows/uses-command.yml",
+            "target/tools/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml command/action.yml",
+            "target/tools/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml docs/examples/deploy.yml docs/examples/commands.yml docs/examples/jobs.yml tests/workflows/uses-action.yml tests/workflows/uses-command.yml",
+            "target/tools/bin/zizmor --offline --no-progress action.yml command/action.yml .github/workflows/ci.yml docs/examples/deploy.yml docs/examples/commands.yml docs/examples/jobs.yml tests/workflows/uses-action.yml tests/workflows/uses-command.yml",
         ],
     ),
     commands(

@@ -315,7 +315,8 @@ pub struct EnvironmentFile {
     pub env: Option<BTreeMap<String, EnvValue>>,
     /// What a cancelled job does with its rollout (abort).
     pub on_cancel: Option<OnCancel>,
-    /// Whether a person must say yes before anything changes here.
+    /// Whether a person must say `baepo approve` before a release runs here
+    /// (false). A run ends as waiting there, and whoever approves goes on.
     pub approve: Option<bool>,
     /// How long each step may take to be reached (10m).
     #[schemars(example = &"10m")]

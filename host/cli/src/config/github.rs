@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::unit::{DurationText, PlainText, parse_duration};
+use super::unit::{DurationText, NameText, PlainText, parse_duration};
 use crate::github::api::PATIENCE;
 
 /// What GitHub is told of a run. Each of it needs a permission of the job, and
@@ -30,6 +30,32 @@ pub struct GithubFile {
     /// requests, all of it together (2m).
     #[schemars(example = &"2m")]
     pub patience: Option<DurationText>,
+    /// Who may say commands in comments of pull requests. That it is there says
+    /// that a workflow answers them, and the comment then names them.
+    pub commands: Option<CommandsFile>,
+}
+
+/// Who may say commands in comments.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CommandsFile {
+    /// What a person may do with the repository, at least (write).
+    pub permission: Option<Permission>,
+    /// Members of one of these teams of the organisation, and nobody else, by
+    /// their short names. Needs a token that may read members.
+    #[schemars(example = ["operators"])]
+    pub teams: Option<Vec<NameText>>,
+}
+
+/// What a person may do with a repository.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Permission {
+    /// Push to it.
+    #[default]
+    Write,
+    /// Everything.
+    Admin,
 }
 
 /// What becomes of the comment.
@@ -67,6 +93,17 @@ pub struct Github {
     pub regression_labels: Vec<String>,
     /// How long a run waits for GitHub, all of it together.
     pub patience: Duration,
+    /// Who may say commands, where the configuration says so.
+    pub commands: Option<Commands>,
+}
+
+/// Who may say commands in comments of pull requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Commands {
+    /// At least this.
+    pub permission: Permission,
+    /// Members of one of these; whoever else is permitted where there is none.
+    pub teams: Vec<String>,
 }
 
 impl From<GithubFile> for Github {
@@ -84,6 +121,15 @@ impl From<GithubFile> for Github {
             regression_labels: labels
                 .map_or_else(|| vec!["regression".to_owned()], Iterator::collect),
             patience: patience.map_or(PATIENCE, |time| time.to_duration()),
+            commands: file.commands.map(|commands| Commands {
+                permission: commands.permission.unwrap_or_default(),
+                teams: commands
+                    .teams
+                    .into_iter()
+                    .flatten()
+                    .map(|team| team.0)
+                    .collect(),
+            }),
         }
     }
 }

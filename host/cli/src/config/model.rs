@@ -67,6 +67,8 @@ pub struct Environment {
     pub url: Option<String>,
     /// Whether a run starts and stops the agent itself.
     pub ephemeral: bool,
+    /// Whether a person must approve of each release before it runs here.
+    pub approve: bool,
     /// Where instances live.
     pub target: LocalTarget,
     /// n: how many instances there are to be.

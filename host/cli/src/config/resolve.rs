@@ -194,11 +194,12 @@ impl Resolver<'_> {
             .as_ref()
             .and_then(|local| local.instances)
             .unwrap_or(1);
-        if file.approve == Some(true) {
+        let (approve, ephemeral) = (file.approve == Some(true), file.ephemeral == Some(true));
+        if approve && ephemeral {
             self.find(
                 &at("approve"),
-                "approval by command is not in this version",
-                "use an environment of GitHub with required reviewers",
+                "an environment that ends with its run cannot wait for a person",
+                "leave out `approve` or `ephemeral`",
             );
         }
         let mut env = release_env.clone();
@@ -212,7 +213,8 @@ impl Resolver<'_> {
                 OneOrMany::into_vec,
             ),
             url: self.resolve_url(&at("url"), file.url.map(|url| url.0)),
-            ephemeral: file.ephemeral.unwrap_or(false),
+            ephemeral,
+            approve,
             target: self.resolve_target(&at("target"), file.target),
             instances,
             // A strategy that could not be resolved is a finding.

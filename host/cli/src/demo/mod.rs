@@ -30,7 +30,7 @@ use crate::github::event::Trigger;
 use crate::output::Output;
 use crate::plugins::Plugins;
 use crate::render::{grouped, markdown, terminal::Paint};
-use crate::run::{Run, RunOptions, cancelled_by_signals};
+use crate::run::{Run, RunOptions, Work, cancelled_by_signals};
 use crate::show::Show;
 
 /// Requests per second: enough for evidence at one percent within seconds, and
@@ -200,12 +200,12 @@ impl<'a> Demo<'a> {
             revision: sample.revision(),
             trigger: Trigger::command_line(),
             environments: Vec::new(),
-            retry: false,
-            resume: false,
+            work: Work::REVISION,
             max_wait: None,
             agents: agents::Where::Folder(self.folder.join("agent")),
             cancel: self.cancel.clone(),
             teller: None,
+            objection: None,
         };
         let journal = options.journal.join(format!("{}.jsonl", options.run));
         // A journal of an earlier demonstration is not continued.

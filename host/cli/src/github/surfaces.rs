@@ -56,6 +56,8 @@ pub struct Wanted {
     pub is_pull_request: bool,
     /// Labels of issues that report a regression.
     pub regression_labels: Vec<String>,
+    /// Whether commands in comments are answered.
+    pub speaks: bool,
     /// What is known of environments, by name.
     pub pages: BTreeMap<String, EnvironmentPage>,
 }
@@ -135,6 +137,7 @@ impl<'a> Surfaces<'a> {
             };
             self.place.head.clone_from(&rollout.candidate.commit);
         }
+        self.told.links.speaks = self.wanted.speaks;
         self.told.links.run = Some(self.place.run_url());
         self.told.links.commit = Some(self.place.commit_url(&report.revision.commit));
         for (name, page) in &self.wanted.pages {

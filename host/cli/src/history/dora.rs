@@ -1,4 +1,4 @@
-//! The measures of delivery, from journals.
+//! The measures of delivery, from journals and from what targets remember.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,13 +21,22 @@ const FORMAT: &str = "baepo-measures-1";
 ///
 /// # Errors
 /// If they cannot be written.
-pub(super) fn dora(journals: &[PathBuf], days: u64, output: Output) -> anyhow::Result<Exit> {
-    let mut environments: BTreeMap<String, Vec<PastRollout>> = BTreeMap::new();
+pub(super) async fn dora(journals: &[PathBuf], days: u64, output: Output) -> anyhow::Result<Exit> {
     // A journal that cannot be read is told by the list.
     let reports = journals
         .iter()
         .filter_map(|path| Report::of(&journal::read(path).ok()?));
-    for past in reports.flat_map(|report| past::of_report(&report)) {
+    let mut all: Vec<PastRollout> = reports
+        .flat_map(|report| past::of_report(&report))
+        .collect();
+    // Without a configuration the journals are all there is.
+    let config = crate::root().and_then(|root| Ok(crate::config::load(&root, None)?));
+    if let Ok(config) = config {
+        all.extend(past::of_targets(&config).await);
+    }
+    past::once(&mut all);
+    let mut environments: BTreeMap<String, Vec<PastRollout>> = BTreeMap::new();
+    for past in all {
         environments
             .entry(past.environment.clone())
             .or_default()
@@ -46,7 +55,7 @@ pub(super) fn dora(journals: &[PathBuf], days: u64, output: Output) -> anyhow::R
         return Ok(Exit::Success);
     }
     if measured.is_empty() {
-        crate::print("no rollout has ended in the journals here");
+        crate::print("no rollout that is over is known here");
     }
     for (name, measures) in &measured {
         crate::print(&in_words(name, measures));

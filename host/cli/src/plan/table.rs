@@ -3,11 +3,15 @@
 use baepo_core::pipeline::{PlannedStep, RolloutPlan};
 use baepo_core::release::{Release, Revision};
 use baepo_core::rollout::Directive;
+use baepo_core::time::Millis;
 use baepo_core::weight::BasisPoints;
 use serde_json::json;
 
 use super::{Plan, directive};
 use crate::config::Environment;
+
+/// What is before everything else, where the environment wants it.
+const APPROVAL: &str = "a person to approve of it";
 
 /// `production · canary · 4 instances · 1a2b3c4 → 9f31c2e` and its timeline.
 pub(super) fn text(
@@ -28,6 +32,12 @@ pub(super) fn text(
         String::new(),
         "  at         share   candidate   stable   waits for".into(),
     ];
+    if environment.approve {
+        lines.push(format!(
+            "  {:<9} {:>6}   {:>9}   {:>6}   {APPROVAL}",
+            "before", "0 %", 0, environment.instances
+        ));
+    }
     lines.extend(rows(plan));
     lines.push(String::new());
     lines.extend(risks(environment, plan, before));
@@ -115,13 +125,18 @@ pub(super) fn entry(
             waits_for: waits_for(directive(moment)?)?,
         })
     });
+    let approval = environment.approve.then(|| PlannedStep {
+        at: Millis::ZERO,
+        weight: BasisPoints::ZERO,
+        waits_for: APPROVAL.into(),
+    });
     RolloutPlan {
         environment: environment.name.clone(),
         strategy: environment.strategy.name.clone(),
         instances: environment.instances,
         candidate: revision.clone(),
         stable: serves.map(|release| release.revision.clone()),
-        steps: steps.collect(),
+        steps: approval.into_iter().chain(steps).collect(),
         way_back: plan.way_back,
     }
 }

@@ -65,6 +65,9 @@ pub fn headline(report: &Report) -> String {
         // A run can end before its rollout does: it may wait no longer, or what
         // became of the rollout cannot be written down.
         let early = report.ended.as_ref().filter(|_| rollout.outcome.is_none());
+        if awaits_approval(report) {
+            return approval_headline(rollout);
+        }
         let how = match early.map(|end| end.outcome) {
             // Whom it waits for says more than that it does.
             Some(Outcome::Waiting) if rollout.holding.is_none() => "Waiting",
@@ -130,6 +133,7 @@ pub fn rollout_headline(rollout: &RolloutReport) -> String {
             format!("Going back in {environment}: {}", rollout.reason)
         }
         None => match &rollout.holding {
+            Some(_) if rollout.awaits_approval => approval_headline(rollout),
             Some((reason, _)) => {
                 format!("Waiting at {} in {environment}: {reason}", rollout.weight)
             }
@@ -164,6 +168,9 @@ pub fn next_step(report: &Report) -> String {
         .last()
         .is_some_and(|rollout| rollout.holding.is_some());
     match outcome {
+        Some(Outcome::Waiting) | None if awaits_approval(report) => {
+            "It waits for you: `baepo approve` lets it be rolled out, `baepo abort` does not.".into()
+        }
         Some(Outcome::Succeeded) => "Nothing to do.".into(),
         Some(Outcome::RolledBack) => {
             "What served before serves again. Fix it and push, or try it again with `baepo retry`.".into()
@@ -194,6 +201,18 @@ pub fn next_step(report: &Report) -> String {
         None if holding => "It waits for you: `baepo promote`, `baepo resume` or `baepo abort`.".into(),
         None => "Nothing to do; it goes on by itself.".into(),
     }
+}
+
+/// Whether a person is to approve of what the report is about.
+pub(super) fn awaits_approval(report: &Report) -> bool {
+    let last = report.rollouts.last();
+    let holds = last.is_some_and(|rollout| rollout.awaits_approval && rollout.holding.is_some());
+    holds || is_caused(report, Cause::NeedsApproval)
+}
+
+fn approval_headline(rollout: &RolloutReport) -> String {
+    let (environment, revision) = (&rollout.environment, rollout.candidate.short());
+    format!("Needs approval in {environment}: {revision} is ready, and nothing of it runs yet")
 }
 
 fn is_caused(report: &Report, cause: Cause) -> bool {

@@ -1,16 +1,21 @@
 //! The command line of `baepo run`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use baepo_core::digest::Digest;
+use baepo_core::release::Revision;
+use baepo_core::report::Report;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{Run, RunOptions, github};
+use super::{Built, Run, RunOptions, Work, github};
 use crate::agents::Where;
+use crate::config::Config;
 use crate::config::unit::parse_duration;
 use crate::exit::Exit;
 use crate::github::event::{Reach, Trigger};
+use crate::github::place::Place;
 use crate::output::Output;
 use crate::plugins::Plugins;
 use crate::render::json;
@@ -40,6 +45,17 @@ pub(crate) struct RunArgs {
     /// stays.
     #[arg(long, value_name = "DURATION", value_parser = max_wait)]
     pub max_wait: Option<Duration>,
+    /// Build and test only, and pack what was built into this folder for the
+    /// jobs that roll it out; its digest is an output of the job.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["resume", "environment", "bundle"])]
+    pub pack: Option<PathBuf>,
+    /// Build and test nothing: roll out what another job has packed into this
+    /// folder.
+    #[arg(long, value_name = "FOLDER", requires = "bundle_digest")]
+    pub bundle: Option<PathBuf>,
+    /// The digest of the bundle, as the job that packed it has said.
+    #[arg(long, value_name = "DIGEST", requires = "bundle")]
+    pub bundle_digest: Option<Digest>,
     /// What to print on standard output at the end: nothing beside what is told
     /// on standard error, or the report on one line.
     #[arg(long, value_enum, default_value_t)]
@@ -83,59 +99,145 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         environments.push(name.clone());
     }
     let is_timer = trigger.reach == Reach::Resume;
-    let resume = args.resume || is_timer;
-    let wanted = github::wanted(&config, &environments, &trigger, resume);
-    let teller = match trigger.reach {
-        Reach::Plan if environments.is_empty() => None,
-        _ => github::teller(&config, &payload, wanted, &mut trigger, &show).await,
+    let is_plan = trigger.reach == Reach::Plan && environments.is_empty();
+    if is_plan {
+        show.line(&format!(
+            "`{}` deploys nothing; this is the plan",
+            trigger.event
+        ));
+        let plan = crate::plan::PlanArgs::of(args.config);
+        return crate::plan::plan(plan).await;
+    }
+    let built = match (args.pack, args.bundle.zip(args.bundle_digest)) {
+        (Some(folder), _) => Built::Packed(folder),
+        (None, Some((folder, digest))) => Built::Before(folder, digest),
+        (None, None) => Built::Here,
     };
+    let work = match args.resume || is_timer {
+        true => Work::Resume,
+        false => Work::Revision {
+            retry: args.retry,
+            is_asked_for: args.retry,
+            built,
+        },
+    };
+    let place = Place::of(&variable, &payload);
+    let wanted = github::wanted(&config, &environments, &trigger, &work);
+    let teller = github::teller(&config, place, wanted, &mut trigger, &show).await;
     let options = RunOptions {
         journal: root.join(".baepo/journal"),
         run: run_name(),
         revision,
         trigger,
         environments,
-        retry: args.retry,
-        resume,
+        work,
         max_wait: args.max_wait,
         agents: Where::Home,
         cancel: cancelled_by_signals(),
         teller,
+        objection: None,
         root,
     };
-    if options.trigger.reach == Reach::Plan && options.environments.is_empty() {
-        show.line(&format!(
-            "`{}` deploys nothing; this is the plan",
-            options.trigger.event
-        ));
-        let plan = crate::plan::PlanArgs::of(args.config);
-        return crate::plan::plan(plan).await;
+    let report = perform(options, &plugins, &show).await?;
+    if args.output.is_json() {
+        crate::print(&json::line(&report)?);
     }
-    let run = Run::new(options, &plugins, &show)?;
+    Ok(exit_of(&report))
+}
+
+/// A run that is not of the checkout: it brings on what is on its way in one
+/// environment, or goes back there. Needs no git, and somewhere to write only
+/// for its journal: who goes back has no time for either.
+///
+/// # Errors
+/// If something is missing that is not the user's to configure.
+pub(crate) async fn act_on(
+    config: &Config,
+    environment: &str,
+    revision: Revision,
+    work: Work,
+    show: &Show,
+) -> anyhow::Result<Report> {
+    let root = crate::root()?;
+    let plugins = Plugins::load(config.clone(), &root)
+        .await
+        .map_err(|findings| anyhow::anyhow!("{findings}"))?;
+    let mut trigger = Trigger::of(&variable, &payload());
+    // The rollout knows which pull request it came from.
+    trigger.pull_request = None;
+    let place = Place::of(&variable, &payload());
+    // The comment of the whole application is the one that told of it.
+    let wanted = github::wanted(config, &[], &trigger, &work);
+    let teller = github::teller(config, place, wanted, &mut trigger, show).await;
+    let options = RunOptions {
+        journal: journal_folder(&root, show),
+        run: run_name(),
+        revision,
+        trigger,
+        environments: vec![environment.to_owned()],
+        work,
+        max_wait: None,
+        agents: Where::Home,
+        cancel: cancelled_by_signals(),
+        teller,
+        objection: None,
+        root,
+    };
+    perform(options, &plugins, show).await
+}
+
+/// The folder of journals, or one for the time being where that cannot be
+/// written.
+fn journal_folder(root: &Path, show: &Show) -> PathBuf {
+    let folder = root.join(".baepo/journal");
+    let is_writable = std::fs::create_dir_all(&folder)
+        .and_then(|()| tempfile::tempfile_in(&folder))
+        .map(drop);
+    match is_writable {
+        Ok(()) => folder,
+        Err(error) => {
+            let other = std::env::temp_dir().join(format!("baepo-{}", std::process::id()));
+            show.line(&format!(
+                "warning: {} cannot be written ({error}); the journal is in {}",
+                folder.display(),
+                other.display()
+            ));
+            other
+        }
+    }
+}
+
+/// Run to the end, tell GitHub, and hand out what a job is to know.
+pub(crate) async fn perform(
+    options: RunOptions,
+    plugins: &Plugins,
+    show: &Show,
+) -> anyhow::Result<Report> {
+    let run = Run::new(options, plugins, show)?;
     let journal = run.journal().to_owned();
     let (report, teller) = run.run().await?;
     let told = match teller {
         Some(teller) => Some(teller.end().await),
         None => None,
     };
-    github::hand_out(&report, &journal, told.as_ref(), &show);
-    if args.output.is_json() {
-        crate::print(&json::line(&report)?);
-    }
+    github::hand_out(&report, &journal, told.as_ref(), show);
+    Ok(report)
+}
+
+/// How a run that ended like this ends its process.
+pub(crate) fn exit_of(report: &Report) -> Exit {
     let in_actions = std::env::var_os("GITHUB_ACTIONS").is_some();
-    Ok(report
-        .ended
-        .as_ref()
-        .map_or(Exit::Bug, |end| Exit::of(end, in_actions)))
+    let ended = report.ended.as_ref();
+    ended.map_or(Exit::Bug, |end| Exit::of(end, in_actions))
 }
 
 /// A variable of the job that is not empty.
-pub(super) fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The event that caused the run, as GitHub tells it.
-fn payload() -> serde_json::Value {
+pub(crate) fn payload() -> serde_json::Value {
     let path = std::env::var_os("GITHUB_EVENT_PATH");
     let text = path.and_then(|path| std::fs::read_to_string(path).ok());
     let payload = text.and_then(|text| serde_json::from_str(&text).ok());
@@ -143,7 +245,7 @@ fn payload() -> serde_json::Value {
 }
 
 /// GitHub's number of the run and attempt, or the time.
-fn run_name() -> String {
+pub(crate) fn run_name() -> String {
     match (variable("GITHUB_RUN_ID"), variable("GITHUB_RUN_ATTEMPT")) {
         (Some(run), Some(attempt)) => format!("{run}-{attempt}"),
         (Some(run), None) => run,

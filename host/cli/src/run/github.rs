@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use baepo_core::digest::Digest;
 use baepo_core::hook::Annotation;
 use baepo_core::report::Report;
 use baepo_core::verdict::Level;
 use serde_json::Value;
 
+use super::Work;
 use super::command::variable;
 use crate::config::Config;
 use crate::github::api::{Access, Api, Clock};
@@ -28,11 +30,11 @@ const LOOKUP_TIME: Duration = Duration::from_secs(10);
 const MOST_COMMANDS: usize = 10;
 
 /// Which surfaces are told of this run.
-pub(super) fn wanted(
+pub(crate) fn wanted(
     config: &Config,
     environments: &[String],
     trigger: &Trigger,
-    resume: bool,
+    work: &Work,
 ) -> Wanted {
     let id = match environments {
         [] => config.app.clone(),
@@ -52,23 +54,16 @@ pub(super) fn wanted(
         check: config.github.check,
         status: config.github.status,
         deployment: config.github.deployment,
-        only_rollouts: resume,
+        only_rollouts: !work.is_of_checkout(),
         is_pull_request: trigger.reach == Reach::Preview,
         regression_labels: config.github.regression_labels.clone(),
+        speaks: config.github.commands.is_some(),
         pages: pages.collect(),
     }
 }
 
-/// Who tells GitHub, in a job that has a token; and which pull request the
-/// commit belongs to, where the event does not say.
-pub(super) async fn teller(
-    config: &Config,
-    payload: &Value,
-    wanted: Wanted,
-    trigger: &mut Trigger,
-    show: &Show,
-) -> Option<Teller> {
-    let place = Place::of(&variable, payload)?;
+/// A client of GitHub, in a job that has a token.
+pub(crate) fn client(config: &Config, show: &Show) -> Option<Api> {
     let Some(token) =
         crate::outside::secret("GITHUB_TOKEN").filter(|token| !token.expose().is_empty())
     else {
@@ -85,15 +80,28 @@ pub(super) async fn teller(
         patience: config.github.patience,
         clock: Clock::real(),
     };
-    let api = match Api::new(access) {
-        Ok(api) => api,
+    match Api::new(access) {
+        Ok(api) => Some(api),
         Err(error) => {
             show.line(&format!(
                 "warning: GitHub is told nothing but the summary: {error}"
             ));
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// Who tells GitHub, in a job that has a token; and which pull request the
+/// commit belongs to, where the event does not say.
+pub(crate) async fn teller(
+    config: &Config,
+    place: Option<Place>,
+    wanted: Wanted,
+    trigger: &mut Trigger,
+    show: &Show,
+) -> Option<Teller> {
+    let place = place?;
+    let api = client(config, show)?;
     if trigger.pull_request.is_none() && wanted.comment && !wanted.only_rollouts {
         let lookup = pull_request::of_commit(&api, &place, &place.head);
         match tokio::time::timeout(LOOKUP_TIME, lookup).await {
@@ -150,6 +158,18 @@ pub(super) fn hand_out(report: &Report, journal: &Path, told: Option<&Told>, sho
         troubles.extend(output::append(&summary, &text).err());
     }
     if let Some(error) = troubles.first() {
+        show.line(&format!(
+            "warning: the job's outputs could not be written: {error}"
+        ));
+    }
+}
+
+/// The digest of a bundle for the jobs that roll it out.
+pub(super) fn hand_out_bundle(digest: Digest, show: &Show) {
+    let Some(handed) = std::env::var_os("GITHUB_OUTPUT").map(PathBuf::from) else {
+        return;
+    };
+    if let Err(error) = output::set(&handed, "bundle-digest", &digest.to_string()) {
         show.line(&format!(
             "warning: the job's outputs could not be written: {error}"
         ));

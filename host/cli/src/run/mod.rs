@@ -2,7 +2,7 @@
 
 mod command;
 mod feedback;
-mod github;
+pub(crate) mod github;
 mod journaled;
 mod releases;
 mod rollout;
@@ -10,13 +10,15 @@ mod stages;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
+use baepo_core::digest::Digest;
 use baepo_core::hook::{BuiltFile, PastRollout};
 use baepo_core::pipeline::{
     EnvironmentOrder, NextStage, Pipeline, RunCause, RunEntry, Stage, StageOutput, StageResult,
 };
-use baepo_core::release::Revision;
+use baepo_core::release::{Release, Revision};
 use baepo_core::report::Report;
 use baepo_core::rollout::{Cause, Outcome};
 use baepo_core::verdict::Level;
@@ -24,7 +26,9 @@ use baepo_runtime::capability::uses::UseLog;
 use baepo_runtime::release::Prepared;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use command::{RunArgs, cancelled_by_signals, run};
+pub(crate) use command::{
+    RunArgs, act_on, cancelled_by_signals, exit_of, payload, perform, run, run_name, variable,
+};
 use journaled::Journaled;
 
 use crate::agents;
@@ -49,10 +53,8 @@ pub(crate) struct RunOptions {
     pub trigger: Trigger,
     /// Only these environments; all where empty.
     pub environments: Vec<String>,
-    /// Try a release again that was rolled back before.
-    pub retry: bool,
-    /// Only bring on what is on its way.
-    pub resume: bool,
+    /// What the run does.
+    pub work: Work,
     /// How long the run may last before it ends as waiting where it only
     /// waits; absent for as long as it takes.
     pub max_wait: Option<Duration>,
@@ -62,6 +64,61 @@ pub(crate) struct RunOptions {
     pub cancel: CancellationToken,
     /// Who tells GitHub, where the run is in a job.
     pub teller: Option<Teller>,
+    /// Asked once more before anything is rolled out: why it is not wanted any
+    /// more. Building and testing may take long.
+    pub objection: Option<Objection>,
+}
+
+/// See [`RunOptions::objection`].
+pub(crate) type Objection = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Option<String>>>>>;
+
+/// What a run does.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Work {
+    /// Take the revision through the pipeline.
+    Revision {
+        /// Roll a release out that was rolled back before.
+        retry: bool,
+        /// Roll it out although what serves is newer: a person asked for it.
+        is_asked_for: bool,
+        /// Where it is built.
+        built: Built,
+    },
+    /// Only bring on what is on its way, and do what is due.
+    Resume,
+    /// Go back to a release that served before, for whoever says so.
+    Rollback {
+        /// Where to.
+        to: Box<Release>,
+        /// Who says so.
+        by: String,
+    },
+}
+
+/// Where a revision is built and tested.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Built {
+    /// In this run.
+    Here,
+    /// In this run, which does nothing else and packs it into this folder.
+    Packed(PathBuf),
+    /// In a run before, which has packed it into this folder; the digest of the
+    /// bundle.
+    Before(PathBuf, Digest),
+}
+
+impl Work {
+    /// The whole pipeline.
+    pub(crate) const REVISION: Work = Work::Revision {
+        retry: false,
+        is_asked_for: false,
+        built: Built::Here,
+    };
+
+    /// Whether the checkout is what is rolled out.
+    pub(crate) fn is_of_checkout(&self) -> bool {
+        matches!(self, Work::Revision { .. })
+    }
 }
 
 /// One run.
@@ -232,15 +289,29 @@ impl<'a> Run<'a> {
         let build: Vec<String> = config.build.iter().map(|used| used.name.clone()).collect();
         let test: Vec<String> = config.test.iter().map(|used| used.name.clone()).collect();
         let environments = config.environments.iter().filter(|e| self.is_chosen(e));
-        if self.options.resume {
+        if !self.options.work.is_of_checkout() {
             let names: Vec<String> = environments.map(|e| e.name.clone()).collect();
             return Pipeline::resuming(&names);
         }
+        if let Some(Built::Packed(_)) = self.built() {
+            return Pipeline::new(&build, &test, Vec::new());
+        }
+        let (build, test) = match self.built() {
+            Some(Built::Before(..)) => (Vec::new(), Vec::new()),
+            _ => (build, test),
+        };
         let orders = environments.map(|environment| EnvironmentOrder {
             name: environment.name.clone(),
             needs: environment.needs.clone(),
         });
         Pipeline::new(&build, &test, orders.collect())
+    }
+
+    fn built(&self) -> Option<&Built> {
+        match &self.options.work {
+            Work::Revision { built, .. } => Some(built),
+            Work::Resume | Work::Rollback { .. } => None,
+        }
     }
 
     /// Whether this run makes a release for an environment: for each that it
@@ -268,8 +339,11 @@ impl<'a> Run<'a> {
             Stage::Build(name) => self.build(stage, name).await,
             Stage::Test(name) => self.test(stage, name).await,
             Stage::Release => self.release(stage),
-            Stage::Rollout(name) if self.options.resume => self.resume(stage, name).await,
-            Stage::Rollout(name) => self.roll_out(stage, name).await,
+            Stage::Rollout(name) => match self.options.work.clone() {
+                Work::Revision { .. } => self.roll_out(stage, name).await,
+                Work::Resume => self.resume(stage, name).await,
+                Work::Rollback { to, by } => self.go_back(stage, name, *to, &by).await,
+            },
         }
     }
 }

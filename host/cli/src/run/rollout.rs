@@ -8,8 +8,8 @@ use baepo_core::rollout::{Begin, Cause, Deadlines, Done, Intent, Outcome, Rollou
 use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError, now};
 use baepo_runtime::target::{Target, TargetError};
 
-use super::Run;
 use super::stages::{Ended, failed};
+use super::{Run, Work};
 use crate::agents::AgentProcess;
 use crate::config::{Environment, OnCancel};
 use crate::error::one_line;
@@ -80,6 +80,46 @@ impl Run<'_> {
         }
     }
 
+    /// Go back to a release that served before.
+    pub(super) async fn go_back(
+        &mut self,
+        stage: &Stage,
+        name: &str,
+        to: Release,
+        by: &str,
+    ) -> Ended {
+        let plugins = self.plugins;
+        let Some(environment) = plugins.config.environment(name) else {
+            return failed(format!("there is no environment `{name}`"));
+        };
+        let (target, _) = match self.reach(environment).await {
+            Ok(reached) => reached,
+            Err(reason) => return ended(target_failed(reason)),
+        };
+        let last = match baepo_runtime::driver::load(&*target).await {
+            Ok((_, state)) => state.environment.rollout,
+            Err(error) => return ended(target_failed(one_line(&error))),
+        };
+        let Some(last) = last else {
+            return failed(format!("nothing was ever rolled out to `{name}`"));
+        };
+        self.show.stage_began(stage, "rollback");
+        let begin = Begin {
+            run: format!("rollback by {by}"),
+            candidate: to,
+            settings: last.begin.settings,
+            retry: true,
+            pull_request: last.begin.pull_request,
+            heard: 0,
+        };
+        let intent = Intent::Rollback(Box::new(begin));
+        let done = self.drive(stage, environment, target, intent).await;
+        if let Some(rollout) = self.record.rollout(name) {
+            self.show.rollout_ended(rollout);
+        }
+        ended(done)
+    }
+
     /// The agent of an environment; one that lives only for this run is
     /// started here.
     async fn reach(
@@ -141,8 +181,9 @@ impl Run<'_> {
                 },
                 strategy: plugins.strategy.pinned(),
                 monitors: plugins.pinned_monitors(),
+                needs_approval: environment.approve,
             },
-            retry: self.options.retry,
+            retry: matches!(self.options.work, Work::Revision { retry: true, .. }),
             pull_request: self.options.trigger.pull_request,
             heard: 0,
         };
@@ -150,6 +191,16 @@ impl Run<'_> {
         let state = state.map(|(_, state)| state.environment);
         if let Some(done) = self.refuse_outdated(&begin, state.as_ref()) {
             return done;
+        }
+        if let Some(object) = &self.options.objection
+            && let Some(reason) = object().await
+        {
+            return Done {
+                outcome: Outcome::Refused,
+                cause: Cause::Superseded,
+                reason,
+                resume_at: None,
+            };
         }
         let active = state.as_ref().and_then(|state| state.active());
         if let Some(rollout) = active
@@ -234,7 +285,10 @@ impl Run<'_> {
         begin: &Begin,
         state: Option<&baepo_core::rollout::Environment>,
     ) -> Option<Done> {
-        if self.options.retry {
+        if let Work::Revision {
+            is_asked_for: true, ..
+        } = self.options.work
+        {
             return None;
         }
         let environment = state?;

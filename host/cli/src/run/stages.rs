@@ -7,9 +7,10 @@ use baepo_core::pipeline::{RunEntry, Stage, StageOutput, StageResult};
 use baepo_core::verdict::Level;
 use baepo_runtime::capability::log::LogSink;
 use baepo_runtime::plugin::{CallContext, CallOutcome};
+use baepo_runtime::release::Bundle;
 
-use super::Run;
 use super::releases::missing_secret;
+use super::{Built, Run};
 use crate::config::Environment;
 use crate::error::one_line;
 use crate::github::event::Reach;
@@ -116,8 +117,37 @@ impl Run<'_> {
         }
     }
 
+    /// What was built goes into a bundle, or comes from one.
+    fn carry(&mut self) -> Result<Option<Ended>, String> {
+        let (pack, folder) = match self.built() {
+            Some(Built::Packed(folder)) => (None, folder.clone()),
+            Some(Built::Before(folder, digest)) => (Some(*digest), folder.clone()),
+            Some(Built::Here) | None => return Ok(None),
+        };
+        let bundle = Bundle {
+            folder: &folder,
+            app: &self.plugins.config.app,
+            commit: &self.options.revision.commit,
+            checkout: &self.options.root,
+        };
+        if let Some(digest) = pack {
+            self.built = bundle.unpack(digest).map_err(|error| one_line(&error))?;
+            return Ok(None);
+        }
+        let digest = bundle.pack(&self.built).map_err(|error| one_line(&error))?;
+        super::github::hand_out_bundle(digest, self.show);
+        let reason = format!("packed for other jobs as {digest}");
+        let output = StageOutput::Nothing { reason };
+        Ok(Some((StageResult::Passed, output, Vec::new())))
+    }
+
     pub(super) fn release(&mut self, stage: &Stage) -> Ended {
         self.show.stage_began(stage, "");
+        match self.carry() {
+            Ok(None) => {}
+            Ok(Some(packed)) => return packed,
+            Err(why) => return failed(why),
+        }
         let plugins = self.plugins;
         let is_preview = self.options.trigger.reach == Reach::Preview;
         let environments = plugins.config.environments.iter();

@@ -69,6 +69,9 @@ pub struct RolloutReport {
     /// What is being observed now, if anything: since when, and until when at
     /// the latest.
     pub observing: Option<(Time, Time)>,
+    /// Whether a person is still to approve of the release.
+    #[serde(default)]
+    pub awaits_approval: bool,
     /// What a person is waited for, if anybody, and until when.
     pub holding: Option<(String, Time)>,
     /// The newest judgement.
@@ -165,6 +168,7 @@ impl RolloutReport {
             decisions: 0,
             windows: Vec::new(),
             observing: None,
+            awaits_approval: begin.settings.needs_approval && program != Kind::Rollback,
             holding: None,
             judgement: None,
             judged: Vec::new(),
@@ -184,6 +188,7 @@ impl RolloutReport {
         }
         match &record.entry {
             Entry::Decided { decision } => {
+                self.awaits_approval = false;
                 self.decisions += 1;
                 self.progress = decision.progress;
                 self.reason.clone_from(&decision.reason);
@@ -231,7 +236,11 @@ impl RolloutReport {
             Entry::WindowBegan { .. } => self.looks = None,
             Entry::Holding { reason, until, .. } => self.holding = Some((reason.clone(), *until)),
             Entry::Unpaused => self.holding = None,
+            Entry::Signalled { signal } => {
+                self.awaits_approval &= !signal.approves(self.release);
+            }
             Entry::TurnedBack { cause, reason } => {
+                self.awaits_approval = false;
                 self.turned_back = Some(at);
                 self.cause = Some(*cause);
                 self.reason.clone_from(reason);
@@ -261,7 +270,6 @@ impl RolloutReport {
             | Entry::Refused { .. }
             | Entry::Asked { .. }
             | Entry::Flapped
-            | Entry::Signalled { .. }
             | Entry::DueDone { .. } => {}
         }
     }

@@ -3,7 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -246,6 +246,9 @@ pub struct Signal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Command {
+    /// Let a release run that waits for a person to approve of it; the reason is
+    /// its digest, as text.
+    Approve,
     /// End the present wait, one step on.
     Promote,
     /// All traffic to the candidate, as far as the guardrails let it.
@@ -263,6 +266,13 @@ pub enum Command {
     /// Go back, for the candidate fails while no run is there: a watchdog's
     /// word.
     Failing,
+}
+
+impl Signal {
+    /// Whether it approves of this release.
+    pub fn approves(&self, release: Digest) -> bool {
+        self.command == Command::Approve && self.reason == release.to_string()
+    }
 }
 
 /// Why a rollout ended or turned back, for machines: the `reason-code`.
@@ -309,6 +319,8 @@ pub enum Cause {
     Unwatched,
     /// A person has locked the environment.
     Locked,
+    /// A person is to approve of the release.
+    NeedsApproval,
 }
 
 /// How a rollout, or a run, ended.
@@ -376,9 +388,10 @@ display_as_serialized! {
         RolledBackBefore => "rolled-back-before", Fenced => "fenced",
         NothingBefore => "nothing-before", State => "state", MaxWait => "max-wait",
         Unwatched => "unwatched", Locked => "locked",
+        NeedsApproval => "needs-approval",
     }
     Command {
-        Promote => "promote", PromoteFull => "promote --full", Pause => "pause",
+        Approve => "approve", Promote => "promote", PromoteFull => "promote --full", Pause => "pause",
         Resume => "resume", Abort => "abort", Superseded => "superseded",
         Unwatched => "unwatched", Failing => "failing",
     }

@@ -70,9 +70,14 @@ impl Machine {
 
     pub(super) fn decide(&mut self, now: Time, since: Time) -> Next {
         let rollout = self.rollout();
-        if rollout.pause {
+        let awaits_approval = rollout.awaits_approval();
+        // A hold that has expired twice is not begun again.
+        if rollout.pause || (awaits_approval && rollout.expiries < 2) {
             let until = now + rollout.begin.settings.deadlines.hold;
-            let reason = "paused by a person".into();
+            let reason = match awaits_approval {
+                true => "a person is to approve of this release".into(),
+                false => "paused by a person".into(),
+            };
             self.push(
                 now,
                 Entry::Holding {

@@ -11,6 +11,7 @@
 //! loop that does so for real is the driver of `baepo-runtime`, and
 //! [`forecast`] does so for a model of a fleet.
 
+mod approval;
 mod directive;
 mod entry;
 mod entry_text;

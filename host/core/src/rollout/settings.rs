@@ -78,6 +78,9 @@ pub struct Settings {
     pub strategy: PinnedPlugin,
     /// Who judges.
     pub monitors: Vec<PinnedMonitor>,
+    /// Whether a person must approve of the release before any of it runs.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub needs_approval: bool,
 }
 
 /// Which program decides the next directive.

@@ -99,8 +99,19 @@ impl Machine {
     /// time or a person and nothing is to be repaired. Above the share that the
     /// environment lets go unwatched, the run stays unless somebody watches.
     pub(super) fn waiting(&self) -> Option<Done> {
-        let watched = self.leaving?;
         let rollout = self.env.active()?;
+        if let Step::Holding { until, .. } = rollout.step
+            && rollout.awaits_approval()
+        {
+            // Nothing of it runs, and nobody knows when somebody comes.
+            return Some(Done {
+                outcome: Outcome::Waiting,
+                cause: Cause::NeedsApproval,
+                reason: "a person is to approve of this release".into(),
+                resume_at: Some(until),
+            });
+        }
+        let watched = self.leaving?;
         let is_as_asked = rollout.weight == rollout.asked && self.trouble_since.is_none();
         if !is_as_asked || !rollout.may_be_left(watched) {
             return None;

@@ -81,6 +81,9 @@ pub struct Rollout {
     pub pause: bool,
     /// A person wants all traffic on the candidate.
     pub promote_full: bool,
+    /// Who approved of the release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
     /// Holds that expired without progress in between.
     pub expiries: u32,
     /// The number of the newest signal that was heard.
@@ -120,6 +123,7 @@ impl Rollout {
             pending: None,
             pause: false,
             promote_full: false,
+            approved_by: None,
             expiries: 0,
             exclusive: false,
         }
@@ -208,7 +212,15 @@ impl Rollout {
     fn apply_signal(&mut self, signal: &Signal) {
         self.heard = self.heard.max(signal.number);
         let by = &signal.by;
+        if self.is_before_approval(signal.command) {
+            return;
+        }
         match signal.command {
+            Command::Approve => {
+                if self.approve(signal) && matches!(self.step, Step::Holding { .. }) {
+                    self.end_next(Ending::Resumed);
+                }
+            }
             Command::Pause => {
                 self.pause = !matches!(self.step, Step::Holding { pause: true, .. });
             }

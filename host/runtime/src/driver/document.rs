@@ -6,6 +6,7 @@ use baepo_core::rollout::{Command, Environment, Intent, Signal};
 use baepo_core::time::Time;
 use serde::{Deserialize, Serialize};
 
+use super::clock::now;
 use crate::target::{Target, TargetError, Token};
 
 /// The version of the document's form.
@@ -40,16 +41,24 @@ pub struct EnvironmentLock {
     pub reason: String,
     /// Since when.
     pub since: Time,
+    /// From then on it locks nothing; absent where it stays until it is
+    /// unlocked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+}
+
+impl EnvironmentLock {
+    fn holds(&self, now: Time) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
 }
 
 impl fmt::Display for EnvironmentLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "locked by {} since {} UTC",
-            self.by,
-            self.since.rfc3339()
-        )?;
+        write!(f, "locked by {} since {}", self.by, self.since.rfc3339())?;
+        if let Some(until) = self.until {
+            write!(f, " until {}", until.rfc3339())?;
+        }
         match self.reason.as_str() {
             "" => Ok(()),
             reason => write!(f, ": {reason}"),
@@ -73,6 +82,11 @@ impl StateDocument {
     /// The number of the newest signal; 0 where there was none.
     pub fn signalled(&self) -> u64 {
         self.signalled
+    }
+
+    /// The lock that holds at this time, if there is one.
+    pub fn locked(&self, now: Time) -> Option<&EnvironmentLock> {
+        self.lock.as_ref().filter(|lock| lock.holds(now))
     }
 }
 
@@ -139,7 +153,7 @@ pub(super) async fn save(
 
 /// Lock an environment, or unlock it with `None`. What is on its way is not
 /// held up; nothing new begins until it is unlocked. Returns the lock that was
-/// there before. One that is there is not replaced by another.
+/// there before. One that holds is not replaced by another.
 ///
 /// # Errors
 /// If the target does not answer or the state is not readable.
@@ -149,7 +163,7 @@ pub async fn set_lock(
 ) -> Result<Option<EnvironmentLock>, StateError> {
     for _ in 0..TRIES {
         let (version, mut state) = load(target).await?;
-        let before = state.lock.clone();
+        let before = state.locked(now()).cloned();
         if before.is_some() == lock.is_some() {
             return Ok(before);
         }
@@ -178,7 +192,7 @@ pub(super) async fn lock_against(
         .environment
         .active()
         .is_some_and(|rollout| rollout.candidate() == begin.candidate.digest);
-    Ok(state.lock.filter(|_| !is_on_its_way))
+    Ok(state.locked(now()).cloned().filter(|_| !is_on_its_way))
 }
 
 /// Say something about the rollout of this environment; whoever holds the

@@ -10,6 +10,7 @@
 //! - [`Manifest`]: what the digest covers, and its canonical text.
 //! - [`ReleaseStore`]: where releases are kept on this machine.
 //! - [`SecretKey`]: makes hashes of secrets that tell nothing about them.
+//! - [`Bundle`]: what was built, carried from one job to another.
 //! - [`diff`]: what changed between two releases.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,12 +22,14 @@ use baepo_core::time::Time;
 
 use crate::target::{Staging, Workload};
 
+mod bundle;
 mod diff;
 mod manifest;
 mod render;
 mod secret;
 mod store;
 
+pub use bundle::Bundle;
 pub use diff::{Change, Side, diff};
 pub use manifest::{FileEntry, Manifest, Origin, RunEntry, SecretEntry};
 pub use render::{Context, render};
@@ -116,6 +119,14 @@ pub enum ReleaseError {
     Damaged {
         /// Its directory name.
         digest: String,
+        /// A fragment.
+        what: String,
+    },
+    /// A bundle of another job cannot be used.
+    #[error("the bundle in {} cannot be used: {what}", folder.display())]
+    Bundle {
+        /// Where it is.
+        folder: PathBuf,
         /// A fragment.
         what: String,
     },

@@ -316,7 +316,7 @@ impl Draft {
     }
 }
 
-fn hash_file(path: &Path) -> std::io::Result<(Digest, u64)> {
+pub(super) fn hash_file(path: &Path) -> std::io::Result<(Digest, u64)> {
     let mut file = File::open(path)?;
     let (mut hash, mut size) = (Sha256::new(), 0);
     let mut buffer = vec![0; 64 * 1024];

@@ -5,12 +5,16 @@
 //! description, 50 annotations at a time that add up, a conclusion for what is
 //! completed, pages with `Link`, 202 and 409 for deployments, earlier
 //! deployments that become inactive by themselves (but not those of
-//! production), tokens that may only read, authors, and trouble on request.
+//! production), one reaction of a kind by each, tokens that may only read,
+//! authors, and trouble on request.
 
 mod answer;
+mod commands;
+mod feedback;
 mod routes;
 mod shapes;
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -104,6 +108,26 @@ pub(crate) struct Pull {
     pub(crate) head: String,
     pub(crate) merge_commit: Option<String>,
     pub(crate) is_merged: bool,
+    /// Its branch is in another repository.
+    pub(crate) is_of_fork: bool,
+}
+
+/// A reaction at a comment.
+#[derive(Debug, Clone)]
+pub(crate) struct Reaction {
+    pub(crate) id: u64,
+    pub(crate) comment: u64,
+    pub(crate) content: String,
+    pub(crate) actor: Actor,
+}
+
+/// An issue that mentions a pull request.
+#[derive(Debug, Clone)]
+pub(crate) struct Issue {
+    pub(crate) number: u64,
+    pub(crate) mentions: u64,
+    pub(crate) title: String,
+    pub(crate) label: &'static str,
 }
 
 /// What goes wrong with a request.
@@ -150,6 +174,17 @@ pub(crate) struct State {
     pub(crate) statuses: Vec<(String, Value)>,
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) pulls: Vec<Pull>,
+    pub(crate) reactions: Vec<Reaction>,
+    pub(crate) issues: Vec<Issue>,
+    /// Every reaction that there was, in order.
+    pub(crate) reacted: Vec<String>,
+    /// What people may do with the repository, by their names.
+    pub(crate) permissions: BTreeMap<String, &'static str>,
+    /// Teams and who is in them, which a token of a job may not read.
+    pub(crate) members: Vec<(String, String)>,
+    pub(crate) tells_members: bool,
+    /// Runs whose failed jobs were started again.
+    pub(crate) run_again: Vec<String>,
     /// Every text that a comment had.
     pub(crate) pages: Vec<String>,
     /// `POST /repos/acme/shop/issues/1/comments`, in order.

@@ -33,10 +33,8 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Answer {
             false => Answer::ok(shapes::public_user(actor)),
         };
     }
-    let Some(rest) = asked.path.strip_prefix("/repos/acme/shop/") else {
-        return Answer::error(404, "Not Found");
-    };
-    let parts: Vec<&str> = rest.split('/').collect();
+    let rest = asked.path.strip_prefix("/repos/acme/shop/");
+    let parts: Vec<&str> = rest.unwrap_or_default().split('/').collect();
     if state.is_read_only && asked.method != "GET" {
         let kind = match parts[0] {
             "issues" => "pull_requests=write",
@@ -46,6 +44,12 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Answer {
         };
         return Answer::error(403, "Resource not accessible by integration")
             .with("x-accepted-github-permissions", kind);
+    }
+    if let Some(answer) = super::commands::answer(state, asked, actor) {
+        return answer;
+    }
+    if let Some(answer) = super::feedback::answer(state, asked) {
+        return answer;
     }
     match (asked.method.as_str(), parts.as_slice()) {
         ("GET", ["issues", issue, "comments"]) => {

@@ -184,7 +184,7 @@ fn wrong_values_inside_an_environment_name_what_is_expected() {
     check(
         &with_environment(extra),
         expect![[r#"
-            error: 12 problems in baepo.yml
+            error: 11 problems in baepo.yml
 
               baepo.yml:6:12
                6 │     env: { PORT: 1, 2X: y, OK: { secret: A-B }, LIST: [a], VERSION: 1.10 }
@@ -211,11 +211,6 @@ fn wrong_values_inside_an_environment_name_what_is_expected() {
                8 │     needs: [staging]
                  │             ^^^^^^^ there is no environment `staging`
               help: there is no other one
-
-              baepo.yml:9:14
-               9 │     approve: true
-                 │              ^^^^ approval by command is not in this version
-              help: use an environment of GitHub with required reviewers
 
               baepo.yml:10:26
               10 │     limits: { max-surge: 2.5, max-unavailable: 25% }

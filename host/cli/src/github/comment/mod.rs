@@ -120,6 +120,24 @@ impl<'a> Sticky<'a> {
         self.create(&marker, &body).await
     }
 
+    /// Let the comment say this text at the end of the page, where whoever asked
+    /// for it looks: a new one, and the one before it is gone.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn renew(&mut self, text: &str) -> Result<Written, ApiError> {
+        for before in self.ours().await? {
+            if before
+                .marker()
+                .is_none_or(|marker| marker.turn <= self.turn)
+            {
+                self.delete(before.id).await?;
+            }
+        }
+        self.known = None;
+        self.write(text).await
+    }
+
     /// The comment as it is now; the oldest where there are several.
     async fn there(&mut self) -> Result<Option<Comment>, ApiError> {
         if let Some(id) = self.known {

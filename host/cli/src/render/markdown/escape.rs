@@ -71,6 +71,17 @@ pub fn code(text: &str) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
+/// Lines as a block of code: nothing in them is interpreted.
+pub fn block(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let text: String = text
+        .chars()
+        .filter(|c| !c.is_control() || *c == '\n')
+        .collect();
+    format!("{fence}text\n{text}\n{fence}")
+}
+
 /// The beginning of a text, of at most so many characters.
 pub fn shorten(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
@@ -139,6 +150,11 @@ mod tests {
         assert_eq!(code("a `` b"), "``` a `` b ```");
         assert_eq!(code("a\n|b"), "`a  b`");
         assert_eq!(code(""), "`  `");
+    }
+
+    #[test]
+    fn a_block_ends_where_it_should() {
+        assert_eq!(block("a\n```\nb\r"), "````text\na\n```\nb\n````");
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod tables;
 
 use std::collections::BTreeMap;
 
-use baepo_core::pipeline::{RolloutPlan, RunCause};
+use baepo_core::pipeline::{RolloutPlan, RunCause, Stage};
 use baepo_core::report::{Report, RolloutReport, WindowReport};
 use baepo_core::rollout::{Cause, Outcome};
 
@@ -28,6 +28,9 @@ const LONGEST_HEADLINE: usize = 300;
 /// The longest summary of a job, in bytes: 1 MiB is the limit for all that a
 /// step hands over, and a plugin's own text may be in it already.
 const LARGEST_SUMMARY: usize = 1_000_000;
+/// The longest answer to a command, in characters; far from what a comment
+/// takes.
+const LONGEST_ANSWER: usize = 20_000;
 
 /// What a page knows beside the report: where things are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct Links {
     pub commit: Option<String>,
     /// Where people see an environment, by its name.
     pub environments: BTreeMap<String, String>,
+    /// Commands can be said in comments.
+    pub speaks: bool,
     /// Which surfaces of GitHub got the report, and which did not and why;
     /// Markdown, one line.
     pub delivery: Option<String>,
@@ -47,10 +52,11 @@ pub struct Links {
 
 fn light(report: &Report) -> &'static str {
     let is_locked = |cause| cause == RunCause::Rollout(Cause::Locked);
-    let is_holding = report
-        .rollouts
-        .last()
-        .is_some_and(|rollout| rollout.holding.is_some() && rollout.outcome.is_none());
+    let is_holding = words::awaits_approval(report)
+        || report
+            .rollouts
+            .last()
+            .is_some_and(|rollout| rollout.holding.is_some() && rollout.outcome.is_none());
     match report.ended.as_ref().map(|end| (end.outcome, end.cause)) {
         Some((Outcome::Succeeded, _)) => "🟢",
         Some((Outcome::RolledBack | Outcome::Failed | Outcome::Stuck, _)) => "🔴",
@@ -200,7 +206,8 @@ fn whole(name: &'static str, rank: u8, text: String) -> Section {
 
 /// What to do, and where to look.
 fn second_line(report: &Report, links: &Links) -> String {
-    let mut parts = vec![format!("**{}**", next_step(report))];
+    let next = spoken(&next_step(report), report, links);
+    let mut parts = vec![format!("**{next}**")];
     let going_on = report.rollouts.last().filter(|_| report.ended.is_none());
     if let Some(rollout) = going_on {
         if let Some((since, until)) = rollout.observing {
@@ -333,6 +340,13 @@ fn timelines(report: &Report, with_picture: bool) -> Vec<Section> {
     all
 }
 
+/// Plans alone, as an answer to whoever asks.
+pub fn plans(plans: &[RolloutPlan]) -> String {
+    let sections: Vec<Section> = plans.iter().map(planned).collect();
+    let said = |names: &str| format!("> This is shortened ({names}).");
+    fit(&sections, Room::Characters(LONGEST_ANSWER), &said)
+}
+
 fn planned(plan: &RolloutPlan) -> Section {
     let before = match &plan.stable {
         Some(stable) => html(stable.short(), 40),
@@ -410,9 +424,39 @@ fn last_line(report: &Report, links: &Links) -> String {
         .unwrap_or(run);
     format!(
         "<sub>{} Updated {} UTC by run {run}.</sub>",
-        commands(report),
+        spoken(commands(report), report, links),
         report.updated.clock()
     )
+}
+
+/// Our own words, in which commands are those of a terminal; those of comments
+/// where they are answered.
+fn spoken(text: &str, report: &Report, links: &Links) -> String {
+    if !links.speaks {
+        return text.to_owned();
+    }
+    let of_rollout = report.rollouts.last().map(|rollout| &rollout.environment);
+    let of_stage = || {
+        report
+            .stages
+            .iter()
+            .rev()
+            .find_map(|stage| match &stage.stage {
+                Stage::Rollout(name) => Some(name),
+                Stage::Build(_) | Stage::Test(_) | Stage::Release => None,
+            })
+    };
+    let mut text = text.replace("`baepo ", "`/baepo ");
+    let Some(environment) = of_rollout.or_else(of_stage) else {
+        return text;
+    };
+    for word in [
+        "approve", "promote", "resume", "abort", "pause", "rollback", "retry", "unlock",
+    ] {
+        let alone = format!("`/baepo {word}`");
+        text = text.replace(&alone, &code(&format!("/baepo {word} {environment}")));
+    }
+    text
 }
 
 /// The commands that work now, not all that exist.
@@ -423,6 +467,9 @@ fn commands(report: &Report) -> &'static str {
         .is_some_and(|rollout| rollout.holding.is_some());
     match report.ended.as_ref().map(|end| end.outcome) {
         _ if report.rollouts.is_empty() => "You can say: `baepo status`.",
+        None | Some(Outcome::Waiting) if words::awaits_approval(report) => {
+            "You can say: `baepo approve`, `baepo abort`."
+        }
         None | Some(Outcome::Waiting) if holding => {
             "You can say: `baepo promote`, `baepo resume`, `baepo abort`."
         }

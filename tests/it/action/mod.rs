@@ -1,5 +1,7 @@
 //! `uses: ./` in a real workflow, run by act without containers.
 
+mod command;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -12,12 +14,15 @@ use crate::github::Fake;
 use crate::github::fake::JOB;
 
 /// What every run of the workflow needs, unless a test says otherwise.
-const INPUTS: [(&str, &str); 5] = [
+const INPUTS: [(&str, &str); 8] = [
     ("TEST_BINARY", ""),
     ("TEST_COMMAND", "run"),
     ("TEST_CONFIG", ".github/baepo.yml"),
     ("TEST_ENVIRONMENT", ""),
     ("TEST_MAX_WAIT", ""),
+    ("TEST_PACK", ""),
+    ("TEST_BUNDLE", ""),
+    ("TEST_BUNDLE_DIGEST", ""),
 ];
 
 fn root() -> &'static Path {
@@ -46,11 +51,16 @@ impl Repository {
         let folder = tempfile::tempdir()?;
         let sources = [
             ("action.yml", "baepo/action.yml"),
+            ("command/action.yml", "baepo/command/action.yml"),
             ("scripts/build.sh", "baepo/scripts/build.sh"),
             ("scripts/run.sh", "baepo/scripts/run.sh"),
             (
                 "tests/workflows/uses-action.yml",
                 ".github/workflows/deploy.yml",
+            ),
+            (
+                "tests/workflows/uses-command.yml",
+                ".github/workflows/commands.yml",
             ),
             ("tests/sample/Cargo.toml", "shop/Cargo.toml"),
         ];
@@ -87,13 +97,25 @@ impl Repository {
 
     /// The same with this token.
     fn push_as(&self, token: &str, act: &Path, variables: &[(&str, &str)]) -> Result<Job> {
+        let event = ["push", "--workflows", ".github/workflows/deploy.yml"];
+        self.run(&event, token, act, variables)
+    }
+
+    /// Runs a workflow as act is told to.
+    fn run(
+        &self,
+        event: &[&str],
+        token: &str,
+        act: &Path,
+        variables: &[(&str, &str)],
+    ) -> Result<Job> {
         let given = |name: &str| variables.iter().any(|(other, _)| *other == name);
         let defaults = INPUTS.iter().filter(|(name, _)| !given(name));
         let environment = defaults
             .chain(variables)
             .flat_map(|(name, value)| ["--env".to_owned(), format!("{name}={value}")]);
         let output = Command::new(act)
-            .args(["push", "--workflows", ".github/workflows/deploy.yml"])
+            .args(event)
             .args(["--platform", "ubuntu-latest=-self-hosted"])
             .args(["--container-daemon-socket", "-", "--action-offline-mode"])
             .args(["--secret", &format!("GITHUB_TOKEN={token}")])
@@ -155,6 +177,8 @@ fn the_inputs_arrive_as_they_were_written() -> Result<()> {
             ("TEST_CONFIG", "deploy/the 'best' $(touch stolen).yml"),
             ("TEST_ENVIRONMENT", "production; exit 7"),
             ("TEST_MAX_WAIT", "5m"),
+            ("TEST_BUNDLE", "a folder"),
+            ("TEST_BUNDLE_DIGEST", "sha256:ab"),
         ],
     )?;
     ensure!(job.succeeded, "{}", job.text);
@@ -173,6 +197,10 @@ fn the_inputs_arrive_as_they_were_written() -> Result<()> {
                 "argument <production; exit 7>",
                 "argument <--max-wait>",
                 "argument <5m>",
+                "argument <--bundle>",
+                "argument <a folder>",
+                "argument <--bundle-digest>",
+                "argument <sha256:ab>",
             ],
         "{arguments:?}"
     );
