@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 const README: &str = include_str!("../../README.md");
 const CONFIGURATION: &str = include_str!("../../docs/configuration.md");
+const COMMANDS: &str = include_str!("../../docs/commands.md");
 const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
 
 /// The blocks of a page that are fenced as `language`.
@@ -48,6 +49,92 @@ fn every_configuration_that_is_shown_is_right() -> Result<()> {
         }
     }
     ensure!(seen == 2, "{seen} configurations are shown, not 2");
+    Ok(())
+}
+
+/// A program that looks at workflows, or nothing where a person runs the tests
+/// without it.
+fn lint(program: &str, arguments: &[&str], folder: &Path) -> Result<Option<std::process::Output>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    let program = root
+        .context("the tests are in the repository")?
+        .join("target/tools/bin")
+        .join(program);
+    if !program.is_file() {
+        ensure!(
+            std::env::var_os("CI").is_none(),
+            "{} is missing: cargo xtask ci install",
+            program.display()
+        );
+        return Ok(None);
+    }
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .output()?;
+    Ok(Some(output))
+}
+
+/// What the linters say of a workflow; nothing where all is well.
+fn complaints(workflow: &str) -> Result<Vec<String>> {
+    let folder = tempfile::tempdir()?;
+    let place = folder.path().join(".github/workflows");
+    std::fs::create_dir_all(&place)?;
+    std::fs::write(place.join("shown.yml"), workflow)?;
+    let file = ".github/workflows/shown.yml";
+    let schema = ["--builtin-schema", "vendor.github-workflows", file];
+    let mut complaints = Vec::new();
+    for (program, arguments) in [
+        ("actionlint", &[file][..]),
+        ("check-jsonschema", &schema[..]),
+        ("zizmor", &["--offline", "--no-progress", file][..]),
+    ] {
+        let Some(output) = lint(program, arguments, folder.path())? else {
+            continue;
+        };
+        if !output.status.success() {
+            let said = [output.stdout, output.stderr].concat();
+            complaints.push(format!("{program}: {}", String::from_utf8_lossy(&said)));
+        }
+    }
+    Ok(complaints)
+}
+
+#[test]
+fn every_workflow_that_is_shown_is_valid_and_safe() -> Result<()> {
+    let mut seen = 0;
+    for (page, text) in [("README.md", README), ("docs/commands.md", COMMANDS)] {
+        let blocks = blocks(text, "yaml").into_iter();
+        for block in blocks.filter(|block| block.contains("jobs:\n")) {
+            seen += 1;
+            let complaints = complaints(block)?;
+            ensure!(complaints.is_empty(), "{page}: {complaints:#?}");
+        }
+    }
+    ensure!(seen == 2, "{seen} workflows are shown, not 2");
+    Ok(())
+}
+
+#[test]
+fn a_workflow_that_is_wrong_would_be_noticed() -> Result<()> {
+    if lint("actionlint", &["-version"], Path::new("."))?.is_none() {
+        return Ok(());
+    }
+    let right = blocks(README, "yaml")[0];
+    for (from, to, who) in [
+        ("runs-on:", "runs-onn:", "check-jsonschema"),
+        ("self-hosted ", "self-hosted-or-not ", "actionlint"),
+        (
+            "fetch-depth: 0, persist-credentials: false",
+            "fetch-depth: 0",
+            "zizmor",
+        ),
+    ] {
+        ensure!(right.contains(from), "`{from}` is not shown");
+        let complaints = complaints(&right.replace(from, to))?;
+        let noticed = complaints.iter().any(|text| text.starts_with(who));
+        ensure!(noticed, "{who} says nothing of `{to}`: {complaints:#?}");
+    }
     Ok(())
 }
 

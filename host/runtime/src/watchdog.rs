@@ -12,7 +12,7 @@ use baepo_core::time::{Millis, Time};
 use tokio_util::sync::CancellationToken;
 
 use crate::chain;
-use crate::driver::{Deciders, Drive, DriveError, LeaseError, load, now};
+use crate::driver::{Deciders, Drive, DriveError, LeaseError, WATCHDOG, load, now};
 use crate::target::local::{LocalTarget, Status};
 use crate::target::{Target, TargetError};
 
@@ -20,8 +20,6 @@ use crate::target::{Target, TargetError};
 const LOOK: Duration = Duration::from_secs(1);
 /// How long it waits where it has acted and the same is still to be done.
 const REST: Millis = Millis::from_secs(30);
-/// What the lease and the journal call it.
-const NAME: &str = "the watchdog of the agent";
 
 /// The watchdog of one agent.
 #[derive(Debug)]
@@ -131,7 +129,7 @@ impl Watchdog {
             target: Arc::new(self.target.clone()),
             deciders: Deciders::default(),
             stagings: &|release| Err(format!("{} is not staged", release.revision.short())),
-            holder: NAME.into(),
+            holder: WATCHDOG.into(),
             log: Arc::new(|_| {}),
             outside: Arc::default(),
             uses: Default::default(),

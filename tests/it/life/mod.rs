@@ -8,6 +8,7 @@ mod ephemeral;
 mod faults;
 mod full_disk;
 mod kill;
+mod lease;
 mod lock;
 mod simulate;
 mod waiting;

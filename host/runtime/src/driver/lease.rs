@@ -17,6 +17,10 @@ const RENEW: Duration = Duration::from_secs(3);
 /// How long a superseding run waits for the one before it to go back.
 const SUPERSEDE_PATIENCE: Duration = Duration::from_secs(600);
 
+/// What the lease calls the watchdog of the agent, which holds it as long as it
+/// takes to do what is due or to go back, and never waits for a person.
+pub const WATCHDOG: &str = "the watchdog of the agent";
+
 /// Why the lease was not to be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
@@ -32,7 +36,8 @@ pub enum LeaseError {
 }
 
 /// Take the lease. Behind a dead holder it waits for the lease to run out;
-/// behind a live one that rolls out something else it asks it to go back.
+/// behind a live one that rolls out something else it asks it to go back;
+/// behind the watchdog it waits until that has done what it does.
 pub(super) async fn acquire(
     target: &dyn Target,
     holder: &str,
@@ -54,8 +59,17 @@ pub(super) async fn acquire(
                 superseding = supersede(target, holder, intent).await?;
                 first = Some(lease.clone());
             }
+            // When a lease runs out, somebody else may be quicker: that is a
+            // holder of whom nothing is known yet.
+            Some(seen) if lease.token != seen.token => {
+                watch(Event::Locked(&lease));
+                superseding = superseding || supersede(target, holder, intent).await?;
+                first = Some(lease.clone());
+            }
             // Renewed since we first saw it: the holder is alive.
-            Some(seen) if !superseding && lease.expires > seen.expires => {
+            Some(seen)
+                if !superseding && lease.expires > seen.expires && lease.holder != WATCHDOG =>
+            {
                 return Err(LeaseError::Held(lease));
             }
             Some(_) if began.elapsed() > SUPERSEDE_PATIENCE => return Err(LeaseError::Held(lease)),

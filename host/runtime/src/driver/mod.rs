@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use clock::Clock;
 pub use clock::now;
 pub use document::{EnvironmentLock, StateDocument, StateError, load, set_lock, signal};
-pub use lease::{Holder, LeaseError};
+pub use lease::{Holder, LeaseError, WATCHDOG};
 
 use crate::capability::Outside;
 use crate::capability::log::LogSink;
