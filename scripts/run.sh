@@ -1,8 +1,13 @@
 # shellcheck shell=bash
 # Becomes baepo, with the inputs as arguments; part of a step of action.yml.
 
+# What an input holds is text, and no second command for the runner.
 fail() {
-  echo "::error title=baepo::$1"
+  local text="$1"
+  text="${text//'%'/%25}"
+  text="${text//$'\r'/%0D}"
+  text="${text//$'\n'/%0A}"
+  echo "::error title=baepo::${text}"
   exit 2
 }
 

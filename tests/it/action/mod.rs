@@ -314,6 +314,27 @@ fn a_command_that_the_action_does_not_know_never_starts_baepo() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn an_input_cannot_be_a_command_for_the_runner() -> Result<()> {
+    for (binary, command) in [
+        ("/bin/true", "x\n::add-mask::100%"),
+        ("none\r\n::add-mask::x", "run"),
+    ] {
+        let output = Command::new("bash")
+            .args(["--noprofile", "--norc", "-p", "-euo", "pipefail"])
+            .arg(root().join("scripts/run.sh"))
+            .env("BAEPO_BINARY", binary)
+            .env("BAEPO_COMMAND", command)
+            .envs(["CONFIG", "ENVIRONMENT"].map(|name| (format!("BAEPO_{name}"), "")))
+            .output()?;
+        let text = String::from_utf8(output.stdout)?;
+        ensure!(output.status.code() == Some(2), "{text}");
+        ensure!(text.starts_with("::error title=baepo::"), "{text}");
+        ensure!(text.lines().count() == 1 && !text.contains('\r'), "{text}");
+    }
+    Ok(())
+}
+
 /// The main job, whole, as a user has it: the real binary builds, tests,
 /// releases and rolls out in a workflow, and GitHub is told.
 #[tokio::test(flavor = "multi_thread")]

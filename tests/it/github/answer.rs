@@ -89,6 +89,13 @@ impl Site<'_> {
         all[0].body.clone()
     }
 
+    /// What the report of a run says.
+    #[track_caller]
+    fn tells(&self, word: &str) {
+        let comment = self.comment();
+        assert!(comment.contains(word), "`{word}` is not in: {comment}");
+    }
+
     #[track_caller]
     fn answers(&self, words: &[&str]) {
         let answer = self.answered();
@@ -160,7 +167,7 @@ fn said_in_words(site: &mut Site<'_>) {
         .shows(0, &[]);
     site.reacted(&["eyes", "rocket"]);
     site.answers(&[
-        "🚀 what I understand",
+        "🚀 What I understand",
         "| `/baepo deploy environment [commit]` |",
     ]);
     let done = site.say(PERSON.1, "/baepo status production");
@@ -268,11 +275,7 @@ fn locked(site: &mut Site<'_>) {
     site.checkout.commit("v2", &next);
     site.belongs_to_pull();
     site.job("push", &["run"]).shows(8, &["locked by baker"]);
-    assert!(
-        site.comment().contains("`/baepo unlock production`"),
-        "{}",
-        site.comment()
-    );
+    site.tells("`/baepo unlock production`");
     site.say(PERSON.1, "/baepo unlock").shows(0, &[]);
     site.answers(&["unlocked; it was locked by baker"]);
     // A lock that has run out holds nothing.
@@ -285,11 +288,7 @@ fn held_and_promoted(site: &mut Site<'_>) {
     site.checkout.commit("v2", &next);
     site.belongs_to_pull();
     site.job("push", &["run", "--max-wait", "6s"]).shows(0, &[]);
-    assert!(
-        site.comment().contains("`/baepo promote production`"),
-        "{}",
-        site.comment()
-    );
+    site.tells("`/baepo promote production`");
     site.say_at(PULL + 1, PERSON.1, "/baepo promote")
         .shows(0, &[]);
     site.reacted(&["eyes", "-1"]);
@@ -299,11 +298,7 @@ fn held_and_promoted(site: &mut Site<'_>) {
     assert_eq!(done.value("outcome"), "succeeded");
     assert_eq!(done.value("reason-code"), "promoted");
     site.reacted(&["eyes", "rocket"]);
-    assert!(
-        site.comment().contains("### 🟢 Live in production"),
-        "{}",
-        site.comment()
-    );
+    site.tells("### 🟢 Live in production");
     assert_eq!(site.checkout.serves_wholly(), Some(site.checkout.head()));
 }
 
@@ -339,11 +334,7 @@ fn rolled_back(site: &mut Site<'_>) {
     let after = site.checkout.status()["state"]["stable"]["revision"]["commit"].clone();
     assert_ne!(before, after);
     site.answers(&["production: succeeded"]);
-    assert!(
-        site.comment().contains("### 🟢 Live in production"),
-        "{}",
-        site.comment()
-    );
+    site.tells("### 🟢 Live in production");
 }
 
 fn approved(site: &mut Site<'_>) {
@@ -362,11 +353,7 @@ fn approved(site: &mut Site<'_>) {
     }
     // Nothing has happened meanwhile.
     site.job("schedule", &["run"]).shows(0, &[]);
-    assert!(
-        site.comment().contains("### 🟣 Needs approval"),
-        "{}",
-        site.comment()
-    );
+    site.tells("### 🟣 Needs approval");
     site.say_at(PULL + 1, PERSON.1, "/baepo approve")
         .shows(0, &[]);
     site.reacted(&["eyes", "-1"]);
@@ -374,11 +361,7 @@ fn approved(site: &mut Site<'_>) {
         .shows(0, &["not permitted"]);
     site.say(PERSON.1, "/baepo approve").shows(0, &[]);
     site.reacted(&["eyes", "rocket"]);
-    assert!(
-        site.comment().contains("### 🟢 Live in production"),
-        "{}",
-        site.comment()
-    );
+    site.tells("### 🟢 Live in production");
     assert_eq!(site.checkout.serves_wholly(), Some(site.checkout.head()));
 }
 

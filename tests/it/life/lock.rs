@@ -1,26 +1,16 @@
 //! A person locks an environment, and nothing new is rolled out to it.
 
-use super::{Checkout, said};
-
-const QUICK: &str = "    strategy:\n      plugin: builtin:direct\n      with: { bake: 1s, max-observe: 2s }\n    on-no-evidence: continue-on-health\n";
+use super::{Checkout, DIRECT, said};
 
 #[test]
 fn a_locked_environment_takes_nothing_new_until_it_is_unlocked() {
     let mut checkout = Checkout::new();
-    checkout.commit("v1", &checkout.config("hello", QUICK));
+    checkout.commit("v1", &checkout.config("hello", DIRECT));
     checkout.start_agent();
-    let check = |args: &[&str], code: i32, words: &[&str]| {
-        let output = checkout.run(args);
-        let text = said(&output);
-        assert_eq!(output.status.code(), Some(code), "{text}");
-        for word in words {
-            assert!(text.contains(word), "`{word}` is not in: {text}");
-        }
-        text
-    };
+    let check = |args: &[&str], code, words: &[&str]| checkout.runs(args, code, words);
     check(&["run"], 0, &[]);
     let first = checkout.head();
-    checkout.commit("v2", &checkout.config("other", QUICK));
+    checkout.commit("v2", &checkout.config("other", DIRECT));
     check(&["run"], 0, &[]);
     let second = checkout.head();
     check(
@@ -34,7 +24,7 @@ fn a_locked_environment_takes_nothing_new_until_it_is_unlocked() {
         0,
         &["locked by", "baepo unlock --environment production"],
     );
-    checkout.commit("v1", &checkout.config("third", QUICK));
+    checkout.commit("v1", &checkout.config("third", DIRECT));
     let report = check(&["run", "--output", "json"], 8, &["the database moves"]);
     assert!(report.contains("\"cause\":\"locked\""), "{report}");
     assert_eq!(checkout.serves_wholly(), Some(second));
@@ -50,14 +40,14 @@ fn a_locked_environment_takes_nothing_new_until_it_is_unlocked() {
 #[test]
 fn a_person_goes_back_without_git_and_without_a_place_for_a_journal() {
     let mut checkout = Checkout::new();
-    checkout.commit("v1", &checkout.config("hello", QUICK));
+    checkout.commit("v1", &checkout.config("hello", DIRECT));
     checkout.start_agent();
     assert_eq!(checkout.run(&["run"]).status.code(), Some(0));
     let first = checkout.head();
-    checkout.commit("v2", &checkout.config("other", QUICK));
+    checkout.commit("v2", &checkout.config("other", DIRECT));
     assert_eq!(checkout.run(&["run"]).status.code(), Some(0));
     let elsewhere = tempfile::tempdir().unwrap();
-    let config = checkout.config("other", QUICK);
+    let config = checkout.config("other", DIRECT);
     std::fs::write(elsewhere.path().join("baepo.yml"), config).unwrap();
     std::fs::write(elsewhere.path().join(".baepo"), "in the way").unwrap();
     let mut command = checkout.baepo(&["rollback"]);

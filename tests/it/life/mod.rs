@@ -24,6 +24,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Settings of an environment whose rollouts are short and need no traffic.
+pub(crate) const DIRECT: &str = "    strategy:\n      plugin: builtin:direct\n      \
+     with: { bake: 1s, max-observe: 2s }\n    on-no-evidence: continue-on-health\n";
+
 /// The `baepo` binary beside this test binary.
 pub(crate) fn baepo() -> PathBuf {
     let deps = std::env::current_exe().unwrap();
@@ -192,6 +196,18 @@ impl Checkout {
     /// Run a command of baepo to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.baepo(args).output().unwrap()
+    }
+
+    /// The same, with this exit code and these words in what it says; that.
+    #[track_caller]
+    pub(crate) fn runs(&self, args: &[&str], code: i32, words: &[&str]) -> String {
+        let output = self.run(args);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        for word in words {
+            assert!(text.contains(word), "`{word}` is not in: {text}");
+        }
+        text
     }
 
     /// Start the agent and wait until it answers.

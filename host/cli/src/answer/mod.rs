@@ -143,7 +143,7 @@ async fn carry_out(
     let command = match order.verb {
         Verb::Help => {
             return Ok(Answer::done(format!(
-                "what I understand:\n\n{}",
+                "What I understand:\n\n{}",
                 reply::help()
             )));
         }
@@ -264,7 +264,7 @@ async fn status(config: &Config, order: &Order) -> String {
         });
     }
     format!(
-        "what serves:\n\n{}",
+        "What serves:\n\n{}",
         markdown::escape::block(&all.join("\n"))
     )
 }
@@ -283,7 +283,7 @@ async fn plan(config: &Config, order: &Order) -> anyhow::Result<Answer> {
     Ok(match plans.is_empty() {
         true => Answer::refused("the plan would be refused; the run of the configuration says why"),
         false => Answer::done(format!(
-            "what a rollout would do:\n\n{}",
+            "What a rollout would do:\n\n{}",
             markdown::plans(&plans)
         )),
     })

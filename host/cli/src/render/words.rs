@@ -73,6 +73,8 @@ pub fn headline(report: &Report) -> String {
             Some(Outcome::Waiting) if rollout.holding.is_none() => "Waiting",
             Some(Outcome::Stuck) => "STUCK",
             Some(Outcome::Failed) => "Failed",
+            // Its last steps were those of another run.
+            Some(Outcome::RolledBack) => "Rolled back",
             _ => return rollout_headline(rollout),
         };
         let (weight, environment) = (rollout.weight, &rollout.environment);

@@ -73,7 +73,7 @@ mod tests {
 
     /// Run until it is done, or asks for something that is no look; nothing of
     /// the candidate may be asked for on the way.
-    fn drive(machine: &mut Machine, now: u64) -> Result<Done, Call> {
+    fn drive(machine: &mut Machine, now: u64) -> Result<Done, Box<Call>> {
         let now = Time(now);
         for _ in 0..100 {
             match machine.poll_output(now) {
@@ -85,7 +85,7 @@ mod tests {
                         Call::Stage(_) => Answer::Accepted,
                         Call::Measure { .. } => Answer::Measured(seen, Counted::default()),
                         Call::Observe => Answer::Fleet(seen),
-                        other => return Err(other),
+                        other => return Err(Box::new(other)),
                     };
                     let answer = Ok(answer);
                     machine.handle_input(now, Input::Returned { id, answer });
@@ -137,7 +137,7 @@ mod tests {
             &digest(2).to_string(),
         );
         let asked = drive(&mut machine, 2_000).unwrap_err();
-        assert!(matches!(asked, Call::Decide(_)), "{asked:?}");
+        assert!(matches!(*asked, Call::Decide(_)), "{asked:?}");
         let rollout = machine.environment().active().unwrap();
         assert_eq!(rollout.approved_by.as_deref(), Some("ann"));
         assert!(
@@ -194,11 +194,13 @@ mod tests {
         says(&mut machine, 1_000, Command::Abort, "");
         match drive(&mut machine, 1_000) {
             Ok(done) => assert_eq!(done.outcome, Outcome::RolledBack),
-            Err(Call::Act(Operation::Route { route })) => {
+            Err(call) => {
+                let Call::Act(Operation::Route { route }) = *call else {
+                    panic!("{call:?}")
+                };
                 let weight = route.weight(digest(2));
                 assert_eq!(weight, crate::weight::BasisPoints::ZERO);
             }
-            Err(other) => panic!("{other:?}"),
         }
     }
 
