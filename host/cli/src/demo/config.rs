@@ -49,10 +49,10 @@ pub(crate) fn text(strategy: StrategyName, port: u16) -> String {
         "\
 app: shop
 build:
-  run: cargo build --release --locked --offline
+  run: cargo build --release --locked --offline --target-dir target
   artifacts: [target/release/shop]
 test:
-  run: cargo test --release --locked --offline
+  run: cargo test --release --locked --offline --target-dir target
   junit: target/junit.xml
 release:
   env: {{ GREETING: Good morning }}
