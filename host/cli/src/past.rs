@@ -23,9 +23,10 @@ pub(crate) fn of_journals(folder: &Path, app: &str) -> Vec<PastRollout> {
     let mut journals = journal::list(folder).unwrap_or_default();
     let older = journals.len().saturating_sub(MOST_JOURNALS);
     let newest = journals.split_off(older);
+    // A device has no length, and may have no end.
     let is_small = |path: &Path| {
         path.metadata()
-            .is_ok_and(|meta| meta.len() <= LARGEST_JOURNAL)
+            .is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST_JOURNAL)
     };
     let reports = newest
         .iter()
@@ -106,6 +107,13 @@ mod tests {
             .map(|past| (past.started.0, past.environment.as_str()))
             .collect();
         assert_eq!(told, [(5, "b"), (5, "a"), (1, "a")]);
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join("1.jsonl")).unwrap();
+        assert!(of_journals(folder.path(), "shop").is_empty());
     }
 
     #[test]

@@ -78,7 +78,9 @@ mod tests {
         let hostile = "</details><script>\n- @team **half\n```\n<!-- baepo -->\n    ::error::x\n\
                        | [a](https://x.y) |\n![p](https://x.y/z.png)\n#12 closes acme/shop#4";
         let shown = lines(hostile).join("\n");
-        for bad in ["<", "@team", "](", "**half", "```", "://", "#12", "#4"] {
+        for bad in [
+            "<", "@team", "[a](", "[p](", "**half", "```", "://", "#12", "#4",
+        ] {
             assert!(!shown.contains(bad), "{bad}: {shown}");
         }
     }
