@@ -22,10 +22,11 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 
 /// Crates of `plugins/` that become components. The name of the file in
 /// `dist` is the name by which users know the plugin.
-const PLUGINS: [&str; 7] = [
+const PLUGINS: [&str; 8] = [
     "blue-green",
     "canary",
     "command",
+    "digest",
     "direct",
     "junit",
     "rolling",

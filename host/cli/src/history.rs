@@ -1,5 +1,7 @@
 //! `baepo history`: what happened in earlier runs, from their journals.
 
+mod dora;
+
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -17,6 +19,14 @@ use crate::show::Show;
 pub(crate) struct HistoryArgs {
     /// The run to tell; all are listed where absent.
     run: Option<String>,
+    /// The measures of delivery instead: deployment frequency, lead time, change
+    /// failure rate and time to restore, of each environment.
+    #[arg(long, conflicts_with = "run")]
+    dora: bool,
+    /// How many days the measures are of.
+    #[arg(long, value_name = "DAYS", default_value_t = 90, requires = "dora",
+          value_parser = clap::value_parser!(u64).range(1..=3650))]
+    days: u64,
     /// The folder of journals.
     #[arg(long, default_value = ".baepo/journal")]
     journal: PathBuf,
@@ -29,7 +39,7 @@ pub(crate) struct HistoryArgs {
 ///
 /// # Errors
 /// If a journal cannot be read.
-pub(crate) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
     let paint = Show::new(false).paint();
     if let Some(run) = &args.run {
         let path = args.journal.join(format!("{run}.jsonl"));
@@ -53,6 +63,9 @@ pub(crate) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Success);
     }
     let journals = journal::list(&args.journal)?;
+    if args.dora {
+        return dora::dora(&journals, args.days, args.output).await;
+    }
     if journals.is_empty() {
         crate::print(&format!(
             "no run has left a journal in {}",

@@ -22,6 +22,7 @@ mod lock;
 mod operate;
 pub mod output;
 mod outside;
+mod past;
 mod plan;
 pub mod plugin;
 mod plugins;
@@ -179,7 +180,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Lock(args) => lock::lock(args).await?,
         Command::Unlock(args) => lock::unlock(args).await?,
         Command::Answer(args) => answer::answer(args).await?,
-        Command::History(args) => history::history(&args)?,
+        Command::History(args) => history::history(&args).await?,
         Command::Agent(args) => agent::agent(args).await?,
         Command::Plugin(args) => plugin::run(args).await?,
         Command::Seal(args) => seal::seal(&args)?,

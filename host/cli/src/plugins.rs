@@ -17,7 +17,7 @@ use crate::plugin::supply::{Component, Supply};
 use crate::sandbox;
 
 /// The first-party components, embedded.
-pub(crate) const BUILTINS: [(&str, &[u8]); 7] = [
+pub(crate) const BUILTINS: [(&str, &[u8]); 8] = [
     (
         "command",
         include_bytes!("../../../plugins/dist/command.wasm"),
@@ -42,6 +42,10 @@ pub(crate) const BUILTINS: [(&str, &[u8]); 7] = [
     (
         "traffic",
         include_bytes!("../../../plugins/dist/traffic.wasm"),
+    ),
+    (
+        "digest",
+        include_bytes!("../../../plugins/dist/digest.wasm"),
     ),
 ];
 
@@ -103,6 +107,8 @@ pub(crate) struct Plugins {
     pub build: Vec<Loaded>,
     /// Test plugins, in order.
     pub test: Vec<Loaded>,
+    /// Feedback plugins, in order.
+    pub feedback: Vec<Loaded>,
     environments: Vec<EnvironmentPlugins>,
 }
 
@@ -123,7 +129,7 @@ impl Plugins {
     pub(crate) async fn load(config: Config, root: &Path) -> Result<Plugins, Findings> {
         let supply = Supply::open(&config, root)?;
         let mut findings = Vec::new();
-        let components = supply.gather(config.plugins(), &mut findings).await;
+        let components = supply.gather(supply.wanted(&config), &mut findings).await;
         if !findings.is_empty() {
             return Err(config.findings(findings));
         }
@@ -147,6 +153,7 @@ impl Plugins {
         };
         let build = loader.load_all(&config.build, Hook::Build).await;
         let test = loader.load_all(&config.test, Hook::Test).await;
+        let feedback = loader.load_all(&config.feedback, Hook::Feedback).await;
         let mut environments = Vec::new();
         for environment in &config.environments {
             let strategy = loader.load(&environment.strategy, Hook::Strategy).await;
@@ -173,6 +180,7 @@ impl Plugins {
             config,
             build,
             test,
+            feedback,
             environments,
         })
     }

@@ -230,6 +230,7 @@ pub(super) async fn every_case(github: &Fake, api_url: &str) -> Vec<String> {
     summaries.push(locked(&mut site));
     summaries.push(read_only(&mut site));
     summaries.push(pushed_directly(&mut site));
+    summaries.push(super::feedback::heard(&mut site));
     summaries
 }
 

@@ -5,6 +5,7 @@ mod comment;
 mod conformance;
 mod corpus;
 pub(crate) mod fake;
+mod feedback;
 mod job;
 mod npm;
 mod page;

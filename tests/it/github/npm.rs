@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::life::{free_port, within};
 
 /// Paths of the API that baepo uses.
-const PATHS: [&str; 19] = [
+const PATHS: [&str; 20] = [
     "/user",
     "/repos/{owner}/{repo}/issues/{issue_number}/comments",
     "/repos/{owner}/{repo}/issues/comments/{comment_id}",
@@ -33,6 +33,7 @@ const PATHS: [&str; 19] = [
     "/repos/{owner}/{repo}/collaborators/{username}/permission",
     "/repos/{owner}/{repo}/pulls/{pull_number}",
     "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs",
+    "/repos/{owner}/{repo}/issues/{issue_number}/timeline",
     "/orgs/{org}/teams/{team_slug}/memberships/{username}",
 ];
 

@@ -32,6 +32,10 @@ pub struct ConfigFile {
     pub release: Option<ReleaseFile>,
     /// Where releases are rolled out to, by name.
     pub environments: BTreeMap<String, EnvironmentFile>,
+    /// Feedback plugins: what they say of a rollout that has ended is in its
+    /// report (`[builtin:digest]`). An empty list for none.
+    #[schemars(example = ["builtin:digest"])]
+    pub feedback: Option<Vec<PluginItem>>,
     /// What GitHub is told of a run.
     pub github: Option<GithubFile>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::unit::{DurationText, NameText, parse_duration};
+use super::unit::{DurationText, NameText, PlainText, parse_duration};
 use crate::github::api::PATIENCE;
 
 /// What GitHub is told of a run. Each of it needs a permission of the job, and
@@ -22,6 +22,10 @@ pub struct GithubFile {
     pub status: Option<Switch>,
     /// The deployments of environments (on). Needs `deployments: write`.
     pub deployment: Option<Switch>,
+    /// Labels of issues that report a regression (`[regression]`): those that
+    /// mention the pull request are given to feedback plugins.
+    #[schemars(example = ["regression"])]
+    pub regression_labels: Option<Vec<PlainText>>,
     /// How long a run waits for GitHub where it has trouble or has had too many
     /// requests, all of it together (2m).
     #[schemars(example = &"2m")]
@@ -85,6 +89,8 @@ pub struct Github {
     pub status: bool,
     /// Whether there are deployments.
     pub deployment: bool,
+    /// Labels of issues that report a regression.
+    pub regression_labels: Vec<String>,
     /// How long a run waits for GitHub, all of it together.
     pub patience: Duration,
     /// Who may say commands, where the configuration says so.
@@ -104,11 +110,16 @@ impl From<GithubFile> for Github {
     fn from(file: GithubFile) -> Github {
         let is_on = |switch: Option<Switch>| switch != Some(Switch::Off);
         let patience = file.patience.and_then(|text| parse_duration(&text.0).ok());
+        let labels = file
+            .regression_labels
+            .map(|labels| labels.into_iter().map(|label| label.0));
         Github {
             comment: file.comment != Some(CommentMode::Off),
             check: is_on(file.check),
             status: is_on(file.status),
             deployment: is_on(file.deployment),
+            regression_labels: labels
+                .map_or_else(|| vec!["regression".to_owned()], Iterator::collect),
             patience: patience.map_or(PATIENCE, |time| time.to_duration()),
             commands: file.commands.map(|commands| Commands {
                 permission: commands.permission.unwrap_or_default(),

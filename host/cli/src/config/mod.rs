@@ -34,7 +34,7 @@ pub use model::{
     Variable,
 };
 
-pub(crate) use plugin_use::resolve_plugin_limits;
+pub(crate) use plugin_use::{UNASKED, resolve_plugin_limits};
 
 /// Where the file is looked for, in this order.
 pub const DEFAULT_PATHS: [&str; 2] = [".github/baepo.yml", "baepo.yml"];

@@ -36,6 +36,8 @@ pub struct Config {
     pub files: Vec<Template>,
     /// Each environment after those that it needs, else in the order of the file.
     pub environments: Vec<Environment>,
+    /// Feedback plugins.
+    pub feedback: Vec<PluginUse>,
     /// What GitHub is told of a run.
     pub github: Github,
     pub(crate) path: String,
@@ -238,6 +240,7 @@ impl Config {
     /// Every plugin of the file, stages first.
     pub fn plugins(&self) -> impl Iterator<Item = &PluginUse> {
         let stages = self.build.iter().chain(&self.test).chain(&self.verify);
+        let stages = stages.chain(&self.feedback);
         let environments = self.environments.iter();
         stages.chain(environments.flat_map(|e| std::iter::once(&e.strategy).chain(&e.monitors)))
     }

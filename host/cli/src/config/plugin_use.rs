@@ -19,6 +19,7 @@ pub(crate) enum Hook {
     Test,
     Strategy,
     Monitor,
+    Feedback,
 }
 
 impl Hook {
@@ -28,12 +29,13 @@ impl Hook {
             Hook::Test => "a test plugin",
             Hook::Strategy => "a strategy",
             Hook::Monitor => "a monitor",
+            Hook::Feedback => "a feedback plugin",
         }
     }
 }
 
 /// The plugins that come with baepo, and what they do.
-pub(crate) const BUILTINS: [(&str, Hook); 7] = [
+pub(crate) const BUILTINS: [(&str, Hook); 8] = [
     ("command", Hook::Build),
     ("junit", Hook::Test),
     ("direct", Hook::Strategy),
@@ -41,7 +43,11 @@ pub(crate) const BUILTINS: [(&str, Hook); 7] = [
     ("canary", Hook::Strategy),
     ("rolling", Hook::Strategy),
     ("traffic", Hook::Monitor),
+    ("digest", Hook::Feedback),
 ];
+
+/// Where the settings are of a plugin that the file does not name.
+pub(crate) const UNASKED: &str = "feedback.with";
 
 /// Named in the documentation, not in this version.
 const LATER: [&str; 3] = ["prometheus", "http", "logs"];
@@ -76,6 +82,23 @@ impl Resolver<'_> {
                 let with = json!({ "run": run, "reports": reports });
                 vec![short_form("junit", "test", with, run, reports)]
             }
+        }
+    }
+
+    /// Where the file says nothing there is one, which says nothing itself where
+    /// there is no history.
+    pub(crate) fn resolve_feedback(&mut self, items: Option<Vec<PluginItem>>) -> Vec<PluginUse> {
+        match items {
+            Some(items) => self.resolve_plugins("feedback", items, Hook::Feedback),
+            None => vec![PluginUse {
+                name: "digest".to_owned(),
+                plugin: PluginRef::Builtin("digest".to_owned()),
+                sha256: None,
+                with: json!({}),
+                allow: Allow::default(),
+                limits: PluginLimits::default(),
+                with_at: UNASKED.to_owned(),
+            }],
         }
     }
 

@@ -44,6 +44,7 @@ pub(crate) fn resolve(
     let build = resolver.resolve_build(file.build);
     let test = resolver.resolve_test(file.test);
     let verify = resolver.resolve_plugins("verify", file.verify.unwrap_or_default(), Hook::Test);
+    let feedback = resolver.resolve_feedback(file.feedback);
     let (files, release_env) = resolver.resolve_release(release);
     let environments = resolver.resolve_environments(file.environments, &release_env);
     let config = Config {
@@ -53,6 +54,7 @@ pub(crate) fn resolve(
         verify,
         files,
         environments,
+        feedback,
         github: file.github.unwrap_or_default().into(),
         path: path.to_owned(),
         source: source.to_owned(),

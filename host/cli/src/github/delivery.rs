@@ -15,6 +15,8 @@ pub enum Surface {
     Status,
     /// The deployments of environments.
     Deployment,
+    /// What people say, which is read and not told.
+    Feedback,
 }
 
 impl Surface {
@@ -24,6 +26,7 @@ impl Surface {
             Surface::Check => "check",
             Surface::Status => "status",
             Surface::Deployment => "deployment",
+            Surface::Feedback => "feedback",
         }
     }
 }
@@ -100,6 +103,9 @@ impl Delivery {
         match fate {
             Fate::Told => format!("{name} ✅"),
             Fate::Off(why) => format!("{name} off ({why})"),
+            Fate::Failed(error) if surface == Surface::Feedback => {
+                format!("⚠ {name} not read: {error}")
+            }
             Fate::Failed(error) => {
                 let instead = match surface {
                     Surface::Comment if self.is_told(Surface::Check) => {
@@ -107,7 +113,7 @@ impl Delivery {
                     }
                     Surface::Comment => "; the summary says the same",
                     Surface::Check => "; remarks on the code are in the log",
-                    Surface::Status | Surface::Deployment => "",
+                    Surface::Status | Surface::Deployment | Surface::Feedback => "",
                 };
                 format!("⚠ {name} not told: {error}{instead}")
             }

@@ -4,6 +4,7 @@
 //! the runner ([`output`]), and over the [`api`] the [`comment`] of a pull
 //! request, a [`check`], [`status`]es and [`deployment`]s: [`surfaces`] tells all of
 //! them, `teller` does so beside a run, and [`delivery`] is what became of each.
+//! What people answer there is [`feedback`].
 
 pub mod api;
 pub mod check;
@@ -11,6 +12,7 @@ pub mod comment;
 pub mod delivery;
 pub mod deployment;
 pub(crate) mod event;
+pub mod feedback;
 pub(crate) mod output;
 pub mod place;
 pub mod pull_request;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use baepo_core::hook::Annotation;
+use baepo_core::hook::{Annotation, Signal};
 use baepo_core::pipeline::RunCause;
 use baepo_core::report::{Report, RolloutReport};
 use baepo_core::rollout::{Cause, Outcome};
@@ -15,6 +15,7 @@ use super::check::{self, Check, Conclusion, Page};
 use super::comment::{MOST_CHARACTERS, Sticky};
 use super::delivery::{Delivery, Surface};
 use super::deployment::{self, Deployed, Deployment};
+use super::feedback::{self, Asked};
 use super::place::Place;
 use super::status;
 use crate::render::markdown::{self, Links};
@@ -53,6 +54,8 @@ pub struct Wanted {
     pub only_rollouts: bool,
     /// Whether the commit is the head of a pull request, also for deployments.
     pub is_pull_request: bool,
+    /// Labels of issues that report a regression.
+    pub regression_labels: Vec<String>,
     /// Whether commands in comments are answered.
     pub speaks: bool,
     /// What is known of environments, by name.
@@ -149,6 +152,21 @@ impl<'a> Surfaces<'a> {
         self.tell_statuses(report).await;
         self.tell_check(report).await;
         self.tell_deployments(report).await;
+    }
+
+    /// What people said at a pull request so far. What cannot be read is noted
+    /// and is nothing.
+    pub async fn signals(&mut self, pull_request: u64) -> Vec<Signal> {
+        let asked = Asked {
+            pull_request,
+            comment: self.told.comment_id,
+            labels: &self.wanted.regression_labels,
+        };
+        let (signals, result) = feedback::collect(self.api, &self.place, &asked).await;
+        if result.is_err() {
+            self.told.delivery.note(Surface::Feedback, result);
+        }
+        signals
     }
 
     async fn tell_comment(&mut self, report: &Report) {

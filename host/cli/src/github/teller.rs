@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use baepo_core::hook::Signal;
 use baepo_core::pipeline::StageResult;
 use baepo_core::report::Report;
 use baepo_core::time::{Millis, Time};
 use baepo_runtime::capability::redact::Redactor;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::api::Api;
@@ -25,21 +26,30 @@ const LEAST_PAUSE: Millis = Millis::from_secs(10);
 const FIRST_QUIET: Millis = Millis::from_secs(60);
 /// The longest time with old numbers.
 const LONGEST_QUIET: Millis = Millis::from_secs(960);
-/// After so many requests nothing is told but the end, which takes about ten:
+/// After so many requests nothing is told but the end, which takes about ten,
+/// after reading what people said, which takes six at most:
 /// a job has a thousand in an hour for all that its repository does.
-const MOST_REQUESTS: u32 = 26;
+const MOST_REQUESTS: u32 = 22;
+
+/// What comes in.
+enum Offer {
+    /// How the run stands.
+    Report(Box<Report>),
+    /// A question for what people said at a pull request.
+    Signals(u64, oneshot::Sender<Vec<Signal>>),
+}
 
 /// Tells GitHub.
 pub(crate) struct Teller {
     is_wanted: Arc<AtomicBool>,
-    reports: mpsc::UnboundedSender<Report>,
+    offers: mpsc::UnboundedSender<Offer>,
     task: JoinHandle<Told>,
 }
 
 impl Teller {
     /// Begin.
     pub(crate) fn start(api: Api, place: Place, wanted: Wanted, redactor: Arc<Redactor>) -> Teller {
-        let (reports, received) = mpsc::unbounded_channel();
+        let (offers, received) = mpsc::unbounded_channel();
         let is_wanted = Arc::new(AtomicBool::new(true));
         let flag = Arc::clone(&is_wanted);
         let runtime = tokio::runtime::Handle::current();
@@ -53,7 +63,7 @@ impl Teller {
         });
         Teller {
             is_wanted,
-            reports,
+            offers,
             task,
         }
     }
@@ -62,13 +72,21 @@ impl Teller {
     pub(crate) fn offer(&self, report: &Report) {
         if report.ended.is_some() || self.is_wanted.swap(false, Ordering::Relaxed) {
             // Who does not listen any more has ended already.
-            let _ = self.reports.send(report.clone());
+            let _ = self.offers.send(Offer::Report(Box::new(report.clone())));
         }
+    }
+
+    /// What people said so far at a pull request.
+    pub(crate) async fn signals(&self, pull_request: u64) -> Vec<Signal> {
+        let (answer, answered) = oneshot::channel();
+        // As above.
+        let _ = self.offers.send(Offer::Signals(pull_request, answer));
+        answered.await.unwrap_or_default()
     }
 
     /// What was told, once the end is.
     pub(crate) async fn end(self) -> Told {
-        drop(self.reports);
+        drop(self.offers);
         self.task.await.unwrap_or_default()
     }
 }
@@ -76,30 +94,44 @@ impl Teller {
 async fn listen(
     api: &Api,
     mut surfaces: Surfaces<'_>,
-    mut reports: mpsc::UnboundedReceiver<Report>,
+    mut offers: mpsc::UnboundedReceiver<Offer>,
     is_wanted: &AtomicBool,
 ) -> Told {
     let mut pace = Pace::default();
-    let mut next = reports.recv().await;
-    while let Some(mut report) = next {
-        // Only the newest counts.
-        while let Ok(newer) = reports.try_recv() {
-            report = newer;
+    let mut next = offers.recv().await;
+    while let Some(offer) = next {
+        let mut newest = None;
+        let mut questions = Vec::new();
+        let mut take = |offer| match offer {
+            // Only the newest counts.
+            Offer::Report(report) => newest = Some(report),
+            Offer::Signals(pull_request, answer) => questions.push((pull_request, answer)),
+        };
+        take(offer);
+        while let Ok(more) = offers.try_recv() {
+            take(more);
         }
-        let has_ended = report.ended.is_some();
-        let is_due = api.requests() < MOST_REQUESTS && pace.is_due(&report, api.clock().now());
-        if has_ended || is_due {
-            surfaces.tell(&report).await;
+        let mut has_ended = false;
+        if let Some(report) = newest {
+            has_ended = report.ended.is_some();
+            let is_due = api.requests() < MOST_REQUESTS && pace.is_due(&report, api.clock().now());
+            if has_ended || is_due {
+                surfaces.tell(&report).await;
+            }
+        }
+        for (pull_request, answer) in questions {
+            // Who asked may have waited long enough.
+            let _ = answer.send(surfaces.signals(pull_request).await);
         }
         if has_ended {
             break;
         }
-        // Nothing is wanted meanwhile, so what comes is the end.
-        next = match tokio::time::timeout(LOOK, reports.recv()).await {
+        // Nothing is wanted meanwhile, so what comes is the end or a question.
+        next = match tokio::time::timeout(LOOK, offers.recv()).await {
             Ok(next) => next,
             Err(_) => {
                 is_wanted.store(true, Ordering::Relaxed);
-                reports.recv().await
+                offers.recv().await
             }
         };
     }

@@ -24,7 +24,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
         Err(findings) => return Ok(crate::refuse(&findings)),
     };
     let mut findings = Vec::new();
-    let gathered = supply.gather(config.plugins(), &mut findings).await;
+    let gathered = supply.gather(supply.wanted(&config), &mut findings).await;
     for (source, component) in &gathered {
         let how = match component.is_new {
             true => "fetched",

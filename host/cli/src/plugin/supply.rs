@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::lock::{FILE_NAME, Lock};
 use super::{MAX_COMPONENT_BYTES, policy};
-use crate::config::{Blame, Config, Finding, Findings, PluginRef, PluginUse};
+use crate::config::{Blame, Config, Finding, Findings, PluginRef, PluginUse, UNASKED};
 use crate::error::one_line;
 use crate::plugins::BUILTINS;
 
@@ -56,6 +56,14 @@ impl<'a> Supply<'a> {
     /// What the organisation allows.
     pub(crate) fn policy(&self) -> Arc<Policy> {
         Arc::clone(&self.policy)
+    }
+
+    /// The plugins that a run needs. One that the user did not ask for is none
+    /// where the organisation does not allow it.
+    pub(crate) fn wanted<'u>(&self, config: &'u Config) -> impl Iterator<Item = &'u PluginUse> {
+        config.plugins().filter(|used| {
+            used.with_at != UNASKED || self.policy.allows_source(&used.plugin.place())
+        })
     }
 
     /// Every plugin of these uses, by its source; what is not here is fetched.

@@ -1,5 +1,6 @@
 //! A report on a terminal: the first line answers, the next says what to do.
 
+use baepo_core::hook::Section;
 use baepo_core::pipeline::StageResult;
 use baepo_core::report::{Report, RolloutReport, StageReport};
 use baepo_core::rollout::Outcome;
@@ -7,8 +8,14 @@ use baepo_core::time::Time;
 use baepo_core::verdict::Measurement;
 use baepo_core::weight::BasisPoints;
 
+use super::markdown::escape::shorten;
 use super::words::{self, at_turning, failure_of, output_of, plugin_of};
 use super::{grouped, headline, next_step, percent, verdict_word};
+
+/// How much of what a feedback plugin says is shown: lines, and characters.
+const MOST_LINES: usize = 40;
+const LONGEST_LINE: usize = 400;
+const LONGEST_TITLE: usize = 120;
 
 /// Colours, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,6 +212,18 @@ pub fn rollout_story(rollout: &RolloutReport, paint: Paint) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// What a feedback plugin adds: text of a stranger, so without what could
+/// steer a terminal.
+pub fn section(section: &Section) -> String {
+    let plain = |line: &str| -> String { line.chars().filter(|c| !c.is_control()).collect() };
+    let mut text = format!("  {}", shorten(&plain(&section.title), LONGEST_TITLE));
+    for line in section.body.lines().take(MOST_LINES) {
+        text.push_str("\n    ");
+        text.push_str(&shorten(&plain(line).replace("**", ""), LONGEST_LINE));
+    }
+    text
 }
 
 /// The end of a run: what happened and what to do.

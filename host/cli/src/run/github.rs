@@ -56,6 +56,7 @@ pub(crate) fn wanted(
         deployment: config.github.deployment,
         only_rollouts: !work.is_of_checkout(),
         is_pull_request: trigger.reach == Reach::Preview,
+        regression_labels: config.github.regression_labels.clone(),
         speaks: config.github.commands.is_some(),
         pages: pages.collect(),
     }

@@ -10,6 +10,7 @@ use baepo_runtime::driver::{Event, now};
 use baepo_runtime::journal::Journal;
 
 use crate::github::teller::Teller;
+use crate::render::terminal;
 use crate::show::Show;
 
 /// The record of one run.
@@ -47,6 +48,16 @@ impl<'a> Journaled<'a> {
     /// The report, and whoever tells GitHub of it.
     pub(crate) fn into_report(self) -> (Report, Option<Teller>) {
         (self.report, self.teller)
+    }
+
+    /// The report so far.
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Whoever tells GitHub.
+    pub(crate) fn teller(&self) -> Option<&Teller> {
+        self.teller.as_ref()
     }
 
     /// Where the journal is.
@@ -91,6 +102,11 @@ impl<'a> Journaled<'a> {
                 ));
                 for line in lines {
                     self.show.line(&format!("  {line}"));
+                }
+            }
+            RunEntry::Feedback { sections, .. } => {
+                for section in sections {
+                    self.show.line(&terminal::section(section));
                 }
             }
             RunEntry::Ended { .. } => self.show.ended(&self.report),

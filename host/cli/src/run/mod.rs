@@ -1,6 +1,7 @@
 //! `baepo run`: the whole life cycle of one revision, stage after stage.
 
 mod command;
+mod feedback;
 pub(crate) mod github;
 mod journaled;
 mod releases;
@@ -13,7 +14,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use baepo_core::digest::Digest;
-use baepo_core::hook::BuiltFile;
+use baepo_core::hook::{BuiltFile, PastRollout};
 use baepo_core::pipeline::{
     EnvironmentOrder, NextStage, Pipeline, RunCause, RunEntry, Stage, StageOutput, StageResult,
 };
@@ -130,6 +131,8 @@ pub(crate) struct Run<'a> {
     built: Vec<BuiltFile>,
     releases: BTreeMap<String, Prepared>,
     uses: UseLog,
+    /// What targets remember, by environment.
+    past: BTreeMap<String, Vec<PastRollout>>,
 }
 
 impl<'a> Run<'a> {
@@ -160,6 +163,7 @@ impl<'a> Run<'a> {
             built: Vec::new(),
             releases: BTreeMap::new(),
             uses: UseLog::default(),
+            past: BTreeMap::new(),
         })
     }
 
@@ -187,6 +191,7 @@ impl<'a> Run<'a> {
                 } => {
                     let is_cut_short =
                         self.options.cancel.is_cancelled() && matches!(cause, RunCause::Stage(_));
+                    self.hear().await;
                     self.record.record(match is_cut_short {
                         false => RunEntry::Ended {
                             outcome,

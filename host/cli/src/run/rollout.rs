@@ -240,6 +240,7 @@ impl Run<'_> {
                 release.revision.short()
             )),
         };
+        let after = Arc::clone(&target);
         let drive = Drive {
             target,
             deciders,
@@ -258,6 +259,9 @@ impl Run<'_> {
         let driven = drive
             .run(intent, &mut |event| record.watch(name, event))
             .await;
+        if let Ok((_, state)) = baepo_runtime::driver::load(&*after).await {
+            self.past.insert(name.to_owned(), state.environment.past);
+        }
         match driven {
             Ok(driven) => {
                 if let Some((stable, candidate)) = driven.served {

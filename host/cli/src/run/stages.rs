@@ -32,7 +32,7 @@ pub(super) fn failed(reason: String) -> Ended {
 }
 
 impl Run<'_> {
-    fn context(&self, stage: &Stage) -> CallContext {
+    pub(super) fn context(&self, stage: &Stage) -> CallContext {
         CallContext {
             checkout: Some(self.options.root.as_path().into()),
             log: self.plugin_log(stage),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::hook::{Annotation, TestCounts};
+use crate::hook::{Annotation, Section, TestCounts};
 use crate::release::{Release, Revision};
 use crate::rollout::{Begin, Cause, Kind, Outcome, Record};
 use crate::time::{Millis, Time};
@@ -114,6 +114,15 @@ pub enum RunEntry {
         plugin: String,
         /// What is new (`+`), gone (`-`) or to be known (`!`), one line each.
         lines: Vec<String>,
+    },
+    /// What a feedback plugin adds to the report of a rollout.
+    Feedback {
+        /// The environment.
+        environment: String,
+        /// The plugin, by its name in the configuration.
+        plugin: String,
+        /// Most important first.
+        sections: Vec<Section>,
     },
     /// Something that people should know and that changes nothing.
     Note {

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::hook::Annotation;
+use crate::hook::{Annotation, Section};
 use crate::pipeline::{
     RolloutPlan, RunCause, RunEntry, RunRecord, Stage, StageOutput, StageResult,
 };
@@ -51,6 +51,9 @@ pub struct Report {
     /// What plugins made use of, in the order of first use.
     #[serde(default)]
     pub used: Vec<Used>,
+    /// What feedback plugins add.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feedback: Vec<FeedbackReport>,
     /// What else people should know.
     pub notes: Vec<(Level, String)>,
 }
@@ -75,6 +78,18 @@ pub struct Used {
     pub capability: String,
     /// What of it.
     pub target: String,
+}
+
+/// What a feedback plugin adds to the report of a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FeedbackReport {
+    /// The environment.
+    pub environment: String,
+    /// The plugin, by its name in the configuration.
+    pub plugin: String,
+    /// Most important first.
+    pub sections: Vec<Section>,
 }
 
 /// How a run ended.
@@ -138,6 +153,7 @@ impl Report {
             plans: Vec::new(),
             wishes: Vec::new(),
             used: Vec::new(),
+            feedback: Vec::new(),
             notes: Vec::new(),
         };
         for record in records {
@@ -230,6 +246,15 @@ impl Report {
                 plugin: plugin.clone(),
                 capability: capability.clone(),
                 target: target.clone(),
+            }),
+            RunEntry::Feedback {
+                environment,
+                plugin,
+                sections,
+            } => self.feedback.push(FeedbackReport {
+                environment: environment.clone(),
+                plugin: plugin.clone(),
+                sections: sections.clone(),
             }),
             RunEntry::Note { level, text } => self.notes.push((*level, text.clone())),
             RunEntry::Ended {

@@ -6,15 +6,20 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::hook::PastRollout;
 use crate::pipeline::Served;
 use crate::release::{Release, Revision};
 use crate::rollout::{
-    Begin, Cause, Counted, Directive, Ending, Entry, Judgement, Kind, Outcome, Progress, Record,
+    Begin, Cause, Counted, Directive, Ending, Entry, Judgement, Kind, Outcome, Over, Progress,
+    Record,
 };
 use crate::telemetry::Telemetry;
 use crate::time::{Millis, Time};
 use crate::verdict::Judged;
 use crate::weight::BasisPoints;
+
+/// What a way back that a person asked for is called instead of a strategy.
+const RETURN: &str = "rollback";
 
 /// One rollout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,6 +119,22 @@ impl WindowReport {
 }
 
 impl RolloutReport {
+    /// This rollout as later ones remember it; `None` while it goes on.
+    pub fn remembered(&self) -> Option<PastRollout> {
+        let over = Over {
+            revision: &self.candidate,
+            environment: &self.environment,
+            is_return: self.strategy == RETURN,
+            outcome: self.outcome?,
+            cause: self.cause?,
+            peak: self.peak,
+            reason: &self.reason,
+            started: self.began,
+            ended: self.ended?,
+        };
+        Some(over.remembered())
+    }
+
     pub(super) fn new(
         environment: &str,
         begin: &Begin,
@@ -126,7 +147,7 @@ impl RolloutReport {
             strategy: match program {
                 Kind::Strategy => begin.settings.strategy.name.clone(),
                 Kind::FirstInstall => "first install".into(),
-                Kind::Rollback => "rollback".into(),
+                Kind::Rollback => RETURN.into(),
             },
             candidate: begin.candidate.revision.clone(),
             release: begin.candidate.digest,

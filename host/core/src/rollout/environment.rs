@@ -5,10 +5,12 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Cause, Counted, Due, DueItem, Entry, Outcome, Record};
+use super::past::MOST_PAST;
 use super::settings::Kind;
 use super::state::Rollout;
 use super::step::Step;
 use crate::digest::Digest;
+use crate::hook::PastRollout;
 use crate::release::Release;
 use crate::telemetry::Histogram;
 use crate::time::{Millis, Time};
@@ -49,6 +51,10 @@ pub struct Environment {
     pub due: Vec<Due>,
     /// The newest entries, without what is bulky: the journal has it all.
     pub tail: Vec<Record>,
+    /// Rollouts that are over, newest first: a checkout that is made for each
+    /// run has no journals of earlier ones.
+    #[serde(default)]
+    pub past: Vec<PastRollout>,
 }
 
 impl Environment {
@@ -83,7 +89,7 @@ impl Environment {
                     .retain(|digest| *digest != begin.candidate.digest);
                 self.rollout = Some(Rollout::new(begin, *program, stable, at));
             }
-            Entry::Finished { keep_warm, .. } => self.apply_finished(at, *keep_warm),
+            Entry::Finished { keep_warm, reason } => self.apply_finished(at, *keep_warm, reason),
             Entry::Closed {
                 outcome,
                 cause,
@@ -106,7 +112,7 @@ impl Environment {
     }
 
     /// One change of the mapping: candidate becomes stable.
-    fn apply_finished(&mut self, at: Time, keep_warm: Millis) {
+    fn apply_finished(&mut self, at: Time, keep_warm: Millis, reason: &str) {
         let Some(rollout) = &mut self.rollout else {
             return;
         };
@@ -117,6 +123,8 @@ impl Environment {
         if self.stable.as_ref().is_some_and(|s| s.digest == digest) {
             return;
         }
+        let past = rollout.remembered(at, outcome, cause, reason);
+        remember(&mut self.past, past);
         self.served.retain(|release| release.digest != digest);
         self.due.retain(|due| due.item.digest() != digest);
         if let Some(stable) = self.stable.replace(candidate) {
@@ -137,6 +145,8 @@ impl Environment {
             return;
         };
         rollout.step = Step::Over { at, outcome, cause };
+        let past = rollout.remembered(at, outcome, cause, reason);
+        remember(&mut self.past, past);
         if outcome == Outcome::Stuck {
             // Why it turned back stays, for whoever takes the way back up.
             return;
@@ -169,6 +179,14 @@ impl Environment {
         let excess = self.due.len().saturating_sub(MOST_DUE);
         self.due.drain(..excess);
     }
+}
+
+/// One that was stuck ends again when its way back is taken up: what counts is
+/// its last end.
+fn remember(all: &mut Vec<PastRollout>, past: PastRollout) {
+    all.retain(|known| known.started != past.started);
+    all.insert(0, past);
+    all.truncate(MOST_PAST);
 }
 
 /// The entry as it travels in the tail: what people read stays, what only the
@@ -235,7 +253,7 @@ mod tests {
     use crate::verdict::{Judged, Measurement, Sample, Verdict};
     use alloc::boxed::Box;
     use alloc::collections::BTreeMap;
-    use alloc::string::ToString;
+    use alloc::string::{String, ToString};
     use alloc::vec;
 
     fn roll_out(env: &mut Environment, begin: Box<Begin>, program: Kind) {
@@ -375,11 +393,72 @@ mod tests {
     }
 
     #[test]
+    fn what_is_over_is_remembered_newest_first_and_by_its_last_end() {
+        let mut env = Environment::default();
+        let end = |env: &mut Environment, outcome, cause| {
+            let reason = "why".to_string();
+            apply(
+                env,
+                2,
+                Entry::Closed {
+                    outcome,
+                    cause,
+                    reason,
+                },
+            );
+        };
+        roll_out(&mut env, begin(1), Kind::Strategy);
+        let started = |env: &Environment| env.past.iter().map(|past| past.started.0).collect();
+        let outcomes = |env: &Environment| -> Vec<String> {
+            env.past.iter().map(|past| past.outcome.clone()).collect()
+        };
+        assert_eq!(outcomes(&env), ["succeeded"]);
+        let entry = Entry::Began {
+            begin: begin(2),
+            program: Kind::Strategy,
+            stable: env.stable.clone(),
+        };
+        apply(&mut env, 1, entry);
+        end(&mut env, Outcome::Stuck, Cause::Target);
+        assert_eq!(outcomes(&env), ["stuck", "succeeded"]);
+        end(&mut env, Outcome::RolledBack, Cause::VerdictFailing);
+        assert_eq!(outcomes(&env), ["rolled-back", "succeeded"]);
+        let started: Vec<u64> = started(&env);
+        assert_eq!(started, [1, 0]);
+        assert_eq!(env.past[0].environment, "production");
+    }
+
+    #[test]
+    fn a_document_from_before_there_was_a_past_is_read() {
+        let mut old = serde_json::to_value(begun()).unwrap_or_default();
+        let removed = old.as_object_mut().and_then(|old| old.remove("past"));
+        assert_eq!(removed, Some(serde_json::json!([])));
+        assert_eq!(
+            serde_json::from_value::<Environment>(old).ok(),
+            Some(begun())
+        );
+    }
+
+    #[test]
     fn the_document_stays_small_and_survives_being_written() {
         let mut env = begun();
         for at in 1..100 {
             apply(&mut env, at, bulky_look(at));
         }
+        let mut past = env.active().expect("it goes on").remembered(
+            Time(0),
+            Outcome::RolledBack,
+            Cause::VerdictFailing,
+            &"x".repeat(1_000),
+        );
+        past.revision.summary = "x".repeat(80);
+        past.revision.ref_name = "x".repeat(80);
+        for number in 0..MOST_PAST as u64 + 1 {
+            past.started = Time(number);
+            remember(&mut env.past, past.clone());
+        }
+        assert_eq!(env.past.len(), MOST_PAST);
+        assert_eq!(env.past[0].started, Time(MOST_PAST as u64));
         let text = serde_json::to_string(&env).unwrap_or_default();
         assert!(text.len() < 256 * 1024, "{} bytes", text.len());
         assert_eq!(serde_json::from_str::<Environment>(&text).ok(), Some(env));

@@ -25,6 +25,7 @@ mod health;
 mod look;
 mod machine;
 mod memory;
+mod past;
 mod pinned;
 mod port;
 mod program;
@@ -49,6 +50,8 @@ pub use guardrail::{Ground, Guardrail, Refusal, Standing, carried_share, is_carr
 pub use look::{LookRequest, Observation, Side};
 pub use machine::Machine;
 pub use memory::MOST_MEMORY;
+pub use past::MOST_PAST;
+pub(crate) use past::Over;
 pub use pinned::AtHand;
 pub use port::{Answer, Call, CallError, CallId, Done, Input, Intent, Output};
 pub use settings::{Begin, Deadlines, Kind, PinnedMonitor, PinnedPlugin, Settings};

@@ -97,7 +97,7 @@ fn react(state: &mut State, body: &Value, actor: Actor, comment: &str) -> Answer
     answer
 }
 
-fn shown(reaction: &Reaction) -> Value {
+pub(super) fn shown(reaction: &Reaction) -> Value {
     json!({
         "id": reaction.id,
         "node_id": "R_1",

@@ -10,6 +10,7 @@
 
 mod answer;
 mod commands;
+mod feedback;
 mod routes;
 mod shapes;
 
@@ -120,6 +121,15 @@ pub(crate) struct Reaction {
     pub(crate) actor: Actor,
 }
 
+/// An issue that mentions a pull request.
+#[derive(Debug, Clone)]
+pub(crate) struct Issue {
+    pub(crate) number: u64,
+    pub(crate) mentions: u64,
+    pub(crate) title: String,
+    pub(crate) label: &'static str,
+}
+
 /// What goes wrong with a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Trouble {
@@ -165,6 +175,7 @@ pub(crate) struct State {
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) pulls: Vec<Pull>,
     pub(crate) reactions: Vec<Reaction>,
+    pub(crate) issues: Vec<Issue>,
     /// Every reaction that there was, in order.
     pub(crate) reacted: Vec<String>,
     /// What people may do with the repository, by their names.

@@ -48,6 +48,9 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Answer {
     if let Some(answer) = super::commands::answer(state, asked, actor) {
         return answer;
     }
+    if let Some(answer) = super::feedback::answer(state, asked) {
+        return answer;
+    }
     match (asked.method.as_str(), parts.as_slice()) {
         ("GET", ["issues", issue, "comments"]) => {
             let on_issue = state

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{Actor, CheckRun, Comment, Deployment, Pull};
 
-const API: &str = "https://api.github.com/repos/acme/shop";
-const WEB: &str = "https://github.com/acme/shop";
-const THEN: &str = "2026-11-23T14:00:00Z";
+pub(super) const API: &str = "https://api.github.com/repos/acme/shop";
+pub(super) const WEB: &str = "https://github.com/acme/shop";
+pub(super) const THEN: &str = "2026-11-23T14:00:00Z";
 
 pub(super) fn user(actor: Actor) -> Value {
     let login = actor.login;

@@ -127,7 +127,7 @@ fn the_smallest_file_becomes_a_whole_configuration() {
     assert_eq!(production.limits.max_surge, 4);
     assert_eq!(production.limits.max_unavailable, 0);
     assert_eq!(production.limits.max_exposure_unwatched.value(), 500);
-    assert_eq!(config.plugins().count(), 4);
+    assert_eq!(config.plugins().count(), 5);
 }
 
 #[test]

@@ -156,12 +156,38 @@ impl Api {
         query: &str,
         key: Option<&str>,
     ) -> Result<Vec<T>, ApiError> {
+        match self.pages(path, query, key, MOST_PAGES).await? {
+            (items, true) => Ok(items),
+            (_, false) => Err(ApiError::Strange(format!("{path} has no end"))),
+        }
+    }
+
+    /// Read the first pages of a list, 100 items each.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn list_beginning<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        most_pages: usize,
+    ) -> Result<Vec<T>, ApiError> {
+        Ok(self.pages(path, "", None, most_pages).await?.0)
+    }
+
+    /// Pages of a list, and whether they are all.
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &str,
+        key: Option<&str>,
+        most: usize,
+    ) -> Result<(Vec<T>, bool), ApiError> {
         let mut next = Some(format!("{path}?per_page=100{query}"));
         let mut items = Vec::new();
         let mut pages = 0;
         while let Some(page) = next {
-            if pages == MOST_PAGES {
-                return Err(ApiError::Strange(format!("{path} has no end")));
+            if pages == most {
+                return Ok((items, false));
             }
             pages += 1;
             let answer = self.repeat(Method::GET, &page, None).await?;
@@ -175,7 +201,7 @@ impl Api {
             items.extend(list);
             next = next_page(&answer.headers, &self.prefix);
         }
-        Ok(items)
+        Ok((items, true))
     }
 
     /// Change one thing to this, which can be repeated.

@@ -8,6 +8,7 @@
 
 mod diagram;
 pub mod escape;
+mod foreign;
 mod section;
 mod tables;
 
@@ -152,6 +153,7 @@ fn sections(report: &Report, links: &Links, with_pictures: bool) -> Vec<Section>
             failures,
         ));
     }
+    all.extend(feedback(report));
     if with_pictures {
         for rollout in &report.rollouts {
             all.extend(curve(rollout, report));
@@ -185,6 +187,16 @@ fn sections(report: &Report, links: &Links, with_pictures: bool) -> Vec<Section>
     }
     all.push(Section::fixed(last_line(report, links)));
     all
+}
+
+/// What feedback plugins add, each folded under its own title.
+fn feedback(report: &Report) -> impl Iterator<Item = Section> {
+    let sections = report.feedback.iter().flat_map(|said| &said.sections);
+    sections.map(|section| {
+        let title = html(&section.title, 160);
+        let lines = foreign::lines(&section.body);
+        Section::folded("feedback", 4, &title, "", lines)
+    })
 }
 
 /// A section of one piece, kept wholly or left out.
