@@ -9,7 +9,6 @@ use baepo_runtime::driver::now;
 use super::checkout::Checkout;
 use super::desk::{Desk, Pull};
 use super::reply::Answer;
-use crate::agents::Where;
 use crate::config::{Config, Environment};
 use crate::github::event::{Reach, Trigger};
 use crate::operate::{self, Came};
@@ -91,18 +90,11 @@ pub(super) async fn deploy(
     let told = run::github::wanted(config, &environments, &trigger, &work);
     let teller = run::github::teller(config, Some(place), told, &mut trigger, show).await;
     let options = RunOptions {
-        journal: root.join(".baepo/journal"),
-        run: run::run_name(),
-        revision,
-        trigger,
+        root: checkout.path().to_owned(),
         environments,
-        work,
-        max_wait: None,
-        agents: Where::Home,
-        cancel: run::cancelled_by_signals(),
         teller,
         objection: Some(objection(desk, commit)),
-        root: checkout.path().to_owned(),
+        ..run::options(root, revision, trigger, work)
     };
     let began = now();
     let report = run::perform(options, &plugins, show).await?;

@@ -17,6 +17,7 @@ use std::rc::Rc;
 
 use anyhow::bail;
 use baepo_core::rollout::Command;
+use baepo_runtime::target::TargetError;
 use clap::Args;
 
 use crate::agents::Where;
@@ -129,7 +130,8 @@ async fn permitted(
         Ok(answer) => answer,
         Err(error) => {
             let why: Vec<String> = error.chain().map(ToString::to_string).collect();
-            Answer::failed(&why.join(": "))
+            let is_of_target = error.chain().any(|cause| cause.is::<TargetError>());
+            Answer::failed(&why.join(": "), is_of_target)
         }
     }
 }

@@ -88,11 +88,16 @@ impl Answer {
         }
     }
 
-    /// It was tried and did not work: plain text.
-    pub(super) fn failed(why: &str) -> Answer {
+    /// It was tried and did not work, because of the target or of something
+    /// else: plain text.
+    pub(super) fn failed(why: &str, is_of_target: bool) -> Answer {
+        let reason = match is_of_target {
+            true => "target",
+            false => "not-possible",
+        };
         Answer {
             exit: Exit::Failed,
-            outcome: Some(("failed", "target")),
+            outcome: Some(("failed", reason)),
             ..Answer::refused(why)
         }
     }

@@ -125,18 +125,10 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     let wanted = github::wanted(&config, &environments, &trigger, &work);
     let teller = github::teller(&config, place, wanted, &mut trigger, &show).await;
     let options = RunOptions {
-        journal: root.join(".baepo/journal"),
-        run: run_name(),
-        revision,
-        trigger,
         environments,
-        work,
         max_wait: args.max_wait,
-        agents: Where::Home,
-        cancel: cancelled_by_signals(),
         teller,
-        objection: None,
-        root,
+        ..options(root, revision, trigger, work)
     };
     let report = perform(options, &plugins, &show).await?;
     if args.output.is_json() {
@@ -171,19 +163,35 @@ pub(crate) async fn act_on(
     let teller = github::teller(config, place, wanted, &mut trigger, show).await;
     let options = RunOptions {
         journal: journal_folder(&root, show),
+        environments: vec![environment.to_owned()],
+        teller,
+        ..options(root, revision, trigger, work)
+    };
+    perform(options, &plugins, show).await
+}
+
+/// A run of this process at the agents of its user, of all environments, which
+/// tells nobody.
+pub(crate) fn options(
+    root: PathBuf,
+    revision: Revision,
+    trigger: Trigger,
+    work: Work,
+) -> RunOptions {
+    RunOptions {
+        journal: root.join(".baepo/journal"),
         run: run_name(),
         revision,
         trigger,
-        environments: vec![environment.to_owned()],
+        environments: Vec::new(),
         work,
         max_wait: None,
         agents: Where::Home,
         cancel: cancelled_by_signals(),
-        teller,
+        teller: None,
         objection: None,
         root,
-    };
-    perform(options, &plugins, show).await
+    }
 }
 
 /// The folder of journals, or one for the time being where that cannot be
@@ -245,7 +253,7 @@ pub(crate) fn payload() -> serde_json::Value {
 }
 
 /// GitHub's number of the run and attempt, or the time.
-pub(crate) fn run_name() -> String {
+fn run_name() -> String {
     match (variable("GITHUB_RUN_ID"), variable("GITHUB_RUN_ATTEMPT")) {
         (Some(run), Some(attempt)) => format!("{run}-{attempt}"),
         (Some(run), None) => run,

@@ -27,7 +27,7 @@ use baepo_runtime::release::Prepared;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use command::{
-    RunArgs, act_on, cancelled_by_signals, exit_of, payload, perform, run, run_name, variable,
+    RunArgs, act_on, cancelled_by_signals, exit_of, options, payload, perform, run, variable,
 };
 use journaled::Journaled;
 

@@ -71,7 +71,7 @@ impl Over<'_> {
             (Outcome::RolledBack, Cause::Cancelled | Cause::Fenced | Cause::State) => {
                 "cancelled".into()
             }
-            (outcome, _) => outcome.word().into(),
+            (outcome, _) => outcome.to_string(),
         }
     }
 }
@@ -97,21 +97,6 @@ impl Rollout {
             ended,
         };
         over.remembered()
-    }
-}
-
-impl Outcome {
-    /// `succeeded`, `rolled-back`, …: as it is written in documents.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Outcome::Succeeded => "succeeded",
-            Outcome::RolledBack => "rolled-back",
-            Outcome::Failed => "failed",
-            Outcome::Stuck => "stuck",
-            Outcome::Waiting => "waiting",
-            Outcome::Refused => "refused",
-            Outcome::Cancelled => "cancelled",
-        }
     }
 }
 
