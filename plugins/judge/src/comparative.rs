@@ -8,57 +8,114 @@
 //! with probability at most α (Ville's inequality). Each look has its own
 //! exposure, so a growing weight does no harm.
 //!
+//! That is for streams whose ratio is steady. It is not, so both likelihoods
+//! are those of a ratio with noise (module `noise`), and the test is valid for
+//! two equal releases whose rates wander by a fifth each.
+//!
 //! Source: Lindon and Malek, "Anytime-Valid Inference for Multinomial Count
 //! Data", NeurIPS 2022, section on time-inhomogeneous Poisson streams.
 
+use crate::noise::{Belief, Likelihoods, Model, Moves};
 use crate::{Counts, log_mean_exp};
 
 /// The ratios of failure rates that are looked for.
-pub const WORSE: [f64; 6] = [1.5, 2.0, 3.0, 5.0, 10.0, 20.0];
+pub const WORSE: [f64; 4] = [1.5, 3.0, 6.0, 15.0];
 
 /// The smallest ratio that is bad: a candidate passes when this is refuted.
 pub const BAD_RATIO: f64 = 2.0;
 
 /// The ratios that a good candidate may have.
-pub const FINE: [f64; 3] = [1.0, 0.8, 0.5];
+pub const FINE: [f64; 3] = [1.0, 1.0 / 1.5, 1.0 / 3.0];
 
-/// ln of the likelihood ratios so far, one per alternative.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Comparison {
-    pub(crate) worse: [f64; 6],
-    pub(crate) fine: [f64; 3],
+/// All ratios that are asked about: as good, worse, better, and the smallest
+/// that is bad. Each rate wanders by a fifth by itself, so their ratio by √2
+/// times as much.
+const MODEL: Model<10> = Model {
+    ratios: [
+        1.0,
+        WORSE[0],
+        WORSE[1],
+        WORSE[2],
+        WORSE[3],
+        1.0 / WORSE[0],
+        1.0 / WORSE[1],
+        1.0 / WORSE[2],
+        1.0 / WORSE[3],
+        BAD_RATIO,
+    ],
+    deviation: 0.48,
+};
+const EQUAL: usize = 0;
+const BAD: usize = 9;
+
+/// What part of the bet is on each of [`WORSE`]: most on what is bad enough to
+/// be found soon, and not so bad that it would be found anyway.
+const WEIGHTS: [f64; 4] = [0.05, 0.70, 0.2, 0.05];
+
+fn log_weighted(belief: &Belief<10>, ratios: [usize; 4]) -> f64 {
+    let weighted: [f64; 4] =
+        core::array::from_fn(|i| belief.log(ratios[i]) + libm::log(4.0 * WEIGHTS[i]));
+    log_mean_exp(&weighted)
+}
+
+/// What the failures so far say of each ratio.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Comparison(Belief<10>);
+
+impl Default for Comparison {
+    fn default() -> Comparison {
+        Comparison(Belief::new())
+    }
+}
+
+/// One look, ready to be added to several comparisons.
+pub(crate) struct Seen(Likelihoods<10>);
+
+impl Seen {
+    /// `before` is how many failures there were before it. Nothing where one
+    /// side had no requests: that says nothing.
+    pub(crate) fn of(stable: Counts, candidate: Counts, before: f64) -> Option<Seen> {
+        let both = |counts: Counts| (counts.split().1, counts.requests as f64);
+        let likelihoods = MODEL.likelihoods(both(stable), both(candidate), before)?;
+        Some(Seen(likelihoods))
+    }
 }
 
 impl Comparison {
-    /// Adds one look. A look in which one side had no requests says nothing.
-    pub fn add(&mut self, stable: Counts, candidate: Counts) {
-        if stable.requests == 0 || candidate.requests == 0 {
-            return;
+    pub(crate) const WORDS: usize = Belief::<10>::WORDS;
+
+    /// Adds one look, so many failures and so many seconds after the first one.
+    pub fn add(&mut self, stable: Counts, candidate: Counts, before: f64, seconds: f64) {
+        if let Some(seen) = Seen::of(stable, candidate, before) {
+            self.take(&seen, &Moves::within(seconds));
         }
-        let (n_s, n_c) = (stable.requests as f64, candidate.requests as f64);
-        let (_, f_s) = stable.split();
-        let (_, f_c) = candidate.split();
-        // ln θ(r)/θ(r₀) = ln r/r₀ + ln (n_s + n_c·r₀)/(n_s + n_c·r), and without
-        // the first term for stable's failures.
-        let ratio = |r: f64, r0: f64| {
-            f_c * libm::log(r / r0) + (f_c + f_s) * libm::log((n_s + n_c * r0) / (n_s + n_c * r))
-        };
-        for (sum, r) in self.worse.iter_mut().zip(WORSE) {
-            *sum += ratio(r, 1.0);
-        }
-        for (sum, r) in self.fine.iter_mut().zip(FINE) {
-            *sum += ratio(r, BAD_RATIO);
-        }
+    }
+
+    pub(crate) fn take(&mut self, seen: &Seen, moves: &Moves) {
+        self.0.add(&seen.0, moves);
     }
 
     /// ln E against "the candidate fails no more often than stable".
     pub fn log_fail(&self) -> f64 {
-        log_mean_exp(&self.worse)
+        log_weighted(&self.0, [1, 2, 3, 4]) - self.0.log(EQUAL)
+    }
+
+    /// ln E against "stable fails no more often than the candidate".
+    pub fn log_low(&self) -> f64 {
+        log_weighted(&self.0, [5, 6, 7, 8]) - self.0.log(EQUAL)
     }
 
     /// ln E against "it fails at least [`BAD_RATIO`] times as often".
     pub fn log_pass(&self) -> f64 {
-        log_mean_exp(&self.fine)
+        log_mean_exp(&[EQUAL, 5, 6].map(|fine| self.0.log(fine))) - self.0.log(BAD)
+    }
+
+    pub(crate) fn words(self) -> impl Iterator<Item = f64> {
+        self.0.words()
+    }
+
+    pub(crate) fn read(next: &mut dyn FnMut() -> f64) -> Comparison {
+        Comparison(Belief::read(next))
     }
 }
 
@@ -83,6 +140,17 @@ pub fn against_record(
     alpha: f64,
     beta: f64,
 ) -> Option<Recorded> {
+    record_against(record, candidate, alpha, beta, &WORSE)
+}
+
+/// The same, where these ratios are looked for.
+pub(crate) fn record_against<const N: usize>(
+    record: Counts,
+    candidate: Counts,
+    alpha: f64,
+    beta: f64,
+    worse: &[f64; N],
+) -> Option<Recorded> {
     if record.requests == 0 {
         return None;
     }
@@ -90,7 +158,7 @@ pub fn against_record(
     let (ok, bad) = candidate.split();
     let most = bound(record, libm::log(2.0 / alpha), true);
     let log_fail = match most < 1.0 {
-        true => log_mean_exp(&WORSE.map(|r| likelihood(ok, bad, most, worse_rate(most, r)))) - half,
+        true => log_mean_exp(&worse.map(|r| likelihood(ok, bad, most, worse_rate(most, r)))) - half,
         false => 0.0,
     };
     let least = bound(record, libm::log(2.0 / beta), false) * BAD_RATIO;

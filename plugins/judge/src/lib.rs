@@ -16,7 +16,15 @@
 //! let settings = Settings::default();
 //! let mut state = State::new();
 //! let clean = Counts { requests: 1_000, failures: 0 };
-//! let look = Look { phase: Phase::Ramp, window: 1, stable: Some(clean), candidate: clean, recorded: None };
+//! let look = Look {
+//!     phase: Phase::Ramp,
+//!     window: 1,
+//!     seconds: 60.0,
+//!     stable: Some(clean),
+//!     candidate: clean,
+//!     recorded: None,
+//!     latency: None,
+//! };
 //! assert_eq!(state.look(&settings, &look).verdict, Verdict::Healthy);
 //! ```
 //!
@@ -42,11 +50,15 @@
 
 pub mod absolute;
 pub mod comparative;
+pub mod latency;
 mod mixture;
+mod noise;
+pub mod series;
 mod state;
 
+pub use latency::Histogram;
 pub use mixture::Evidence;
-pub use state::{Judgement, Look, Phase, STATE_BYTES, State, Verdict};
+pub use state::{Gate, Judgement, Latencies, Look, Phase, STATE_BYTES, State, Verdict};
 
 /// Requests that ended and, of them, those that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,7 +93,8 @@ impl Counts {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
     /// The chance of failing a candidate that is as good as stable, over all
-    /// looks of a rollout: failing at E ≥ 1/α.
+    /// looks of a rollout and all that is judged in it: each of m gates fails at
+    /// E ≥ m/α.
     pub alpha: f64,
     /// The chance of passing a candidate that is at the limit or fails
     /// [`comparative::BAD_RATIO`] times as often: passing at E ≥ 1/β.
@@ -91,16 +104,27 @@ pub struct Settings {
     pub max_failure_rate: Option<f64>,
     /// How many requests of the candidate a window needs to be healthy.
     pub min_requests: u64,
+    /// Differences in latency below this do not matter, in the unit of the
+    /// histograms.
+    pub latency_floor: f64,
+    /// A quantile, and what it may be at most, in the unit of the histograms.
+    pub max_latency: Option<(f64, f64)>,
+    /// How many other gates share α.
+    pub other_gates: u32,
 }
 
 impl Default for Settings {
-    /// α 0.01, β 0.05, at most 1 % failures, at least 30 requests.
+    /// α 0.01, β 0.05, at most 1 % failures, at least 30 requests, any
+    /// difference in latency, no limit to it, no other gates.
     fn default() -> Settings {
         Settings {
             alpha: 0.01,
             beta: 0.05,
             max_failure_rate: Some(0.01),
             min_requests: 30,
+            latency_floor: 0.0,
+            max_latency: None,
+            other_gates: 0,
         }
     }
 }

@@ -1,0 +1,392 @@
+//! Is the candidate slower than stable?
+//!
+//! Per quantile: a request is slow where it takes longer than that quantile,
+//! and slow requests are compared like failures are ([`crate::comparative`]).
+//! Three things make that fair.
+//!
+//! *The edge.* What the quantile is, is read from the requests of both roles
+//! together in the same look. Given all of them, which role had which is chance
+//! where there is no difference, so that a look may choose its own edge.
+//!
+//! *The margin.* Nobody wants to go back for three thousandths. The candidate's
+//! requests must pass the next bound that is at least [`MARGIN`] above the edge,
+//! stable's the edge itself. Where that bound is more than [`COARSEST`] above
+//! the edge, the buckets are too coarse to tell, and nothing is judged.
+//!
+//! *Chance.* How many of the slow requests are the candidate's is drawn without
+//! replacement, which spreads less than what the test assumes (Hoeffding,
+//! "Probability Inequalities for Sums of Bounded Random Variables", 1963,
+//! section 6), so the test stays valid.
+//!
+//! Healthy is a candidate for which it is refuted that twice as many of its
+//! requests are slow at the same edge.
+
+use crate::comparative::{Recorded, record_against};
+use crate::noise::{Belief, Model, Moves};
+use crate::{Counts, log_mean_exp};
+
+/// The quantiles at which it is asked whether the candidate is slower.
+pub const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
+
+/// Of those, the ones at which it can be refuted that it is: at the median
+/// twice as many would be all.
+const REFUTABLE: [usize; 2] = [1, 2];
+
+/// A difference below this does not matter.
+pub const MARGIN: f64 = 0.05;
+
+/// Buckets that grow by more than this cannot show a difference that matters.
+pub const COARSEST: f64 = 0.1;
+
+/// Bounds of buckets are seldom exact.
+const SLACK: f64 = 1e-6;
+
+/// The ratios of slow requests that are looked for.
+const SLOWER: [f64; 3] = [1.15, 1.5, 3.0];
+
+const ASKED: Model<4> = Model {
+    ratios: [1.0, SLOWER[0], SLOWER[1], SLOWER[2]],
+    deviation: 0.02,
+};
+const REFUTED: Model<3> = Model {
+    ratios: [2.0, 1.0, 1.0 / 1.5],
+    deviation: 0.02,
+};
+
+/// How long requests took: upper bounds of buckets, growing, in any unit, and
+/// one count more than bounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Histogram<'a> {
+    /// Bounds; the last bucket has none.
+    pub bounds: &'a [f64],
+    /// Requests in each bucket.
+    pub counts: &'a [u64],
+}
+
+impl Histogram<'_> {
+    fn total(&self) -> u64 {
+        self.counts
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    fn is_whole(&self) -> bool {
+        let is_growing = self.bounds.windows(2).all(|pair| pair[0] < pair[1]);
+        let is_positive = self
+            .bounds
+            .iter()
+            .all(|bound| *bound > 0.0 && bound.is_finite());
+        is_growing && is_positive && self.counts.len() == self.bounds.len() + 1
+    }
+}
+
+/// What latency says so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Latency {
+    whole: [Belief<4>; 4],
+    current: [Belief<4>; 4],
+    refuted: [Belief<3>; 2],
+    /// The candidate's requests in the bake, and those above each edge of the
+    /// record: with the margin, and without.
+    bake: u64,
+    bake_slow: [u64; 4],
+    bake_slow_alike: [u64; 2],
+    /// Some look could not be judged for its buckets.
+    is_coarse: bool,
+}
+
+/// How many of both roles are slow: stable's and the candidate's.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Slow {
+    stable: u64,
+    candidate: u64,
+}
+
+/// What can be said of one quantile in one look.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Edge {
+    Slow(Slow),
+    Coarse,
+    /// Nobody, or everybody, is slow.
+    Nothing,
+}
+
+impl Latency {
+    pub(crate) const WORDS: usize = 8 * Belief::<4>::WORDS + 2 * Belief::<3>::WORDS + 8;
+
+    /// Nothing was seen.
+    pub(crate) fn new() -> Latency {
+        Latency {
+            whole: [Belief::new(); 4],
+            current: [Belief::new(); 4],
+            refuted: [Belief::new(); 2],
+            bake: 0,
+            bake_slow: [0; 4],
+            bake_slow_alike: [0; 2],
+            is_coarse: false,
+        }
+    }
+
+    /// Takes one look of both roles in, with what the noise did since the one before.
+    pub(crate) fn add(
+        &mut self,
+        stable: &Histogram,
+        candidate: &Histogram,
+        floor: f64,
+        moves: &Moves,
+    ) {
+        if !is_comparable(stable, candidate) {
+            self.is_coarse |= stable.total() > 0 && candidate.total() > 0;
+            return;
+        }
+        let (n_s, n_c) = (stable.total() as f64, candidate.total() as f64);
+        if n_s <= 0.0 || n_c <= 0.0 {
+            return;
+        }
+        let counts = |slow: Slow| ((slow.stable as f64, n_s), (slow.candidate as f64, n_c));
+        for (index, edge) in edges(stable, candidate, MARGIN, floor)
+            .into_iter()
+            .enumerate()
+        {
+            match edge {
+                Edge::Slow(slow) => {
+                    let (s, c) = counts(slow);
+                    if let Some(seen) = ASKED.likelihoods(s, c, f64::MAX) {
+                        self.whole[index].add(&seen, moves);
+                        self.current[index].add(&seen, moves);
+                    }
+                }
+                Edge::Coarse => self.is_coarse = true,
+                Edge::Nothing => {}
+            }
+        }
+        let alike = edges(stable, candidate, 0.0, floor);
+        for (belief, index) in self.refuted.iter_mut().zip(REFUTABLE) {
+            if let Edge::Slow(slow) = alike[index] {
+                let (s, c) = counts(slow);
+                if let Some(seen) = REFUTED.likelihoods(s, c, f64::MAX) {
+                    belief.add(&seen, moves);
+                }
+            }
+        }
+    }
+
+    /// Takes a look of the candidate in, where stable is known from a record
+    /// only.
+    pub(crate) fn add_bake(&mut self, record: &Histogram, candidate: &Histogram, floor: f64) {
+        if !is_comparable(record, candidate) {
+            self.is_coarse |= record.total() > 0 && candidate.total() > 0;
+            return;
+        }
+        self.bake = self.bake.saturating_add(candidate.total());
+        for index in 0..QUANTILES.len() {
+            match record_edge(record, QUANTILES[index], MARGIN, floor) {
+                Some((_, Some(far))) => {
+                    self.bake_slow[index] += above(candidate, far);
+                }
+                Some((_, None)) => self.is_coarse = true,
+                None => {}
+            }
+        }
+        for (slow, index) in self.bake_slow_alike.iter_mut().zip(REFUTABLE) {
+            let edge = record_edge(record, QUANTILES[index], 0.0, floor);
+            if let Some((_, Some(far))) = edge {
+                *slow += above(candidate, far);
+            }
+        }
+    }
+
+    /// A new window begins.
+    pub(crate) fn begin_window(&mut self) {
+        self.current = [Belief::new(); 4];
+    }
+
+    /// ln E against "it is no slower than stable", of everything and of this
+    /// window alone.
+    pub(crate) fn log_fail(&self) -> (f64, f64) {
+        let of = |beliefs: &[Belief<4>; 4]| {
+            let each = beliefs.map(|belief| {
+                log_mean_exp(&[1, 2, 3].map(|slower| belief.log(slower))) - belief.log(0)
+            });
+            log_mean_exp(&each)
+        };
+        (of(&self.whole), of(&self.current))
+    }
+
+    /// ln E against "twice as many of its requests are slow".
+    pub(crate) fn log_pass(&self) -> f64 {
+        let each = self
+            .refuted
+            .map(|belief| log_mean_exp(&[1, 2].map(|fine| belief.log(fine))) - belief.log(0));
+        log_mean_exp(&each)
+    }
+
+    /// The same two against what stable measured before.
+    pub(crate) fn against(&self, record: &Histogram, alpha: f64, beta: f64) -> Option<Recorded> {
+        let requests = record.total();
+        if requests == 0 || self.bake == 0 || !record.is_whole() {
+            return None;
+        }
+        let of = |index: usize, slow: u64| {
+            let (near, _) = record_edge(record, QUANTILES[index], 0.0, 0.0)?;
+            let known = Counts {
+                requests,
+                failures: above(record, near),
+            };
+            let seen = Counts {
+                requests: self.bake,
+                failures: slow,
+            };
+            record_against(known, seen, alpha, beta, &SLOWER)
+        };
+        let fails: [f64; 4] = core::array::from_fn(|index| {
+            of(index, self.bake_slow[index]).map_or(0.0, |recorded| recorded.log_fail)
+        });
+        let passes: [f64; 2] = core::array::from_fn(|i| {
+            of(REFUTABLE[i], self.bake_slow_alike[i]).map_or(0.0, |recorded| recorded.log_pass)
+        });
+        Some(Recorded {
+            log_fail: log_mean_exp(&fails),
+            log_pass: log_mean_exp(&passes),
+        })
+    }
+
+    /// Whether the buckets were too coarse for some of it.
+    pub(crate) fn is_coarse(&self) -> bool {
+        self.is_coarse
+    }
+
+    pub(crate) fn words(&self) -> impl Iterator<Item = u64> {
+        let beliefs = self.whole.into_iter().chain(self.current);
+        let beliefs = beliefs.flat_map(|belief| belief.words());
+        let refuted = self.refuted.into_iter().flat_map(|belief| belief.words());
+        beliefs
+            .chain(refuted)
+            .map(f64::to_bits)
+            .chain([self.bake])
+            .chain(self.bake_slow)
+            .chain(self.bake_slow_alike)
+            .chain([u64::from(self.is_coarse)])
+    }
+
+    pub(crate) fn read(next: &mut dyn FnMut() -> u64) -> Latency {
+        fn belief<const N: usize>(next: &mut dyn FnMut() -> u64) -> Belief<N> {
+            Belief::read(&mut || f64::from_bits(next()))
+        }
+        Latency {
+            whole: [(); 4].map(|()| belief(next)),
+            current: [(); 4].map(|()| belief(next)),
+            refuted: [(); 2].map(|()| belief(next)),
+            bake: next(),
+            bake_slow: [(); 4].map(|()| next()),
+            bake_slow_alike: [(); 2].map(|()| next()),
+            is_coarse: next() != 0,
+        }
+    }
+}
+
+fn is_comparable(one: &Histogram, other: &Histogram) -> bool {
+    one.is_whole() && other.is_whole() && one.bounds == other.bounds
+}
+
+/// What the candidate must be slower by, as a place: the edge, the margin above
+/// it or the floor above it, whichever is more.
+fn place(edge: f64, margin: f64, floor: f64) -> f64 {
+    (edge * (1.0 + margin)).max(edge + floor) * (1.0 - SLACK)
+}
+
+/// Whether a bound is so near to that place that it can stand for it.
+fn is_near(bound: f64, edge: f64, floor: f64) -> bool {
+    let most = (edge * (1.0 + COARSEST)).max((edge + floor) * (1.0 + COARSEST));
+    bound <= most * (1.0 + SLACK)
+}
+
+/// For each quantile the edge of this look, and who is above it; the candidate
+/// above the bound at its [`place`].
+fn edges(stable: &Histogram, candidate: &Histogram, margin: f64, floor: f64) -> [Edge; 4] {
+    let bounds = stable.bounds;
+    let all = (stable.total() + candidate.total()) as f64;
+    let mut best = [(f64::INFINITY, Edge::Nothing); 4];
+    let (mut slow_s, mut slow_c) = (0_u64, 0_u64);
+    // The bound that the candidate must pass; everything from there on is in
+    // `slow_c`.
+    let mut far = bounds.len();
+    for near in (0..bounds.len()).rev() {
+        slow_s += stable.counts[near + 1];
+        let wanted = place(bounds[near], margin, floor);
+        while far > 0 && bounds[far - 1] >= wanted {
+            far -= 1;
+            slow_c += candidate.counts[far + 1];
+        }
+        let Some(reached) = bounds.get(far) else {
+            continue;
+        };
+        let share = (slow_s + slow_c) as f64 / all;
+        let is_coarse = !is_near(*reached, bounds[near], floor);
+        for ((distance, edge), quantile) in best.iter_mut().zip(QUANTILES) {
+            let away = (share - (1.0 - quantile)).abs();
+            // The highest of equal ones: between them nobody is.
+            if away < *distance {
+                *distance = away;
+                *edge = match (is_coarse, share > 0.0 && share < 1.0) {
+                    (_, false) => Edge::Nothing,
+                    (true, true) => Edge::Coarse,
+                    (false, true) => Edge::Slow(Slow {
+                        stable: slow_s,
+                        candidate: slow_c,
+                    }),
+                };
+            }
+        }
+    }
+    best.map(|(_, edge)| edge)
+}
+
+/// The edge of a quantile in a record, as an index of bounds, and the bound at
+/// its [`place`], where there is one near enough.
+fn record_edge(
+    record: &Histogram,
+    quantile: f64,
+    margin: f64,
+    floor: f64,
+) -> Option<(usize, Option<usize>)> {
+    let total = record.total() as f64;
+    let mut slow = 0_u64;
+    let mut best: Option<(f64, usize)> = None;
+    for near in (0..record.bounds.len()).rev() {
+        slow += record.counts[near + 1];
+        let share = slow as f64 / total;
+        let away = (share - (1.0 - quantile)).abs();
+        if share > 0.0 && share < 1.0 && best.is_none_or(|(distance, _)| away < distance) {
+            best = Some((away, near));
+        }
+    }
+    let (_, near) = best?;
+    let edge = record.bounds[near];
+    let far = record.bounds[near..]
+        .iter()
+        .position(|bound| *bound >= place(edge, margin, floor))
+        .map(|more| near + more)
+        .filter(|far| is_near(record.bounds[*far], edge, floor));
+    Some((near, far))
+}
+
+/// How many are above a bound.
+fn above(histogram: &Histogram, bound: usize) -> u64 {
+    histogram.counts[bound + 1..]
+        .iter()
+        .fold(0, |sum, count| sum.saturating_add(*count))
+}
+
+/// How many there were, and as failures how many took longer than this: those
+/// in buckets that begin at or above it.
+pub(crate) fn slower_than(histogram: &Histogram, limit: f64) -> Counts {
+    if !histogram.is_whole() {
+        return Counts::default();
+    }
+    let first = histogram.bounds.iter().position(|bound| *bound >= limit);
+    Counts {
+        requests: histogram.total(),
+        failures: first.map_or(0, |bound| above(histogram, bound)),
+    }
+}
