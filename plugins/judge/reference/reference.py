@@ -70,10 +70,10 @@ def marginal(looks, likelihood):
 
 
 def comparative(looks):
-    def of(ratio):
+    def of(ratio, deviation=0.48):
         def likelihood(look, t, state):
             events = sum(l["fs"] + l["fc"] for l in looks[: t + 1])
-            rho = ratio * exp(noise_values(0.48, events)[state])
+            rho = ratio * exp(noise_values(deviation, events)[state])
             theta = look["nc"] * rho / (look["ns"] + look["nc"] * rho)
             return look["fc"] * log(theta) + look["fs"] * log(1 - theta)
 
@@ -82,7 +82,7 @@ def comparative(looks):
     worse, weights = [1.5, 3.0, 6.0, 15.0], [0.05, 0.70, 0.20, 0.05]
     fail = weighted([of(r) for r in worse], weights) - of(1.0)
     low = weighted([of(1 / r) for r in worse], weights) - of(1.0)
-    passes = mean_exp([of(1.0), of(1 / 1.5), of(1 / 3.0)]) - of(2.0)
+    passes = mean_exp([of(r, 0.2) for r in (1.0, 1 / 1.5, 1 / 3.0)]) - of(2.0, 0.2)
     return fail, low, passes
 
 

@@ -27,10 +27,8 @@ pub const BAD_RATIO: f64 = 2.0;
 /// The ratios that a good candidate may have.
 pub const FINE: [f64; 3] = [1.0, 1.0 / 1.5, 1.0 / 3.0];
 
-/// All ratios that are asked about: as good, worse, better, and the smallest
-/// that is bad. Each rate wanders by a fifth by itself, so their ratio by √2
-/// times as much.
-const MODEL: Model<10> = Model {
+/// As good, worse, better.
+const MODEL: Model<9> = Model {
     ratios: [
         1.0,
         WORSE[0],
@@ -41,18 +39,25 @@ const MODEL: Model<10> = Model {
         1.0 / WORSE[1],
         1.0 / WORSE[2],
         1.0 / WORSE[3],
-        BAD_RATIO,
     ],
+    // A fifth for each rate by itself is √2 times that for their ratio; the rest
+    // is for the noise that lasts longer than the chain thinks.
     deviation: 0.48,
 };
 const EQUAL: usize = 0;
-const BAD: usize = 9;
+
+/// Bad, and what is fine. Less noise than above: to pass is no end, a candidate
+/// that has passed may still fail.
+const REFUTED: Model<4> = Model {
+    ratios: [BAD_RATIO, FINE[0], FINE[1], FINE[2]],
+    deviation: 0.2,
+};
 
 /// What part of the bet is on each of [`WORSE`]: most on what is bad enough to
 /// be found soon, and not so bad that it would be found anyway.
 const WEIGHTS: [f64; 4] = [0.05, 0.70, 0.2, 0.05];
 
-fn log_weighted(belief: &Belief<10>, ratios: [usize; 4]) -> f64 {
+fn log_weighted(belief: &Belief<9>, ratios: [usize; 4]) -> f64 {
     let weighted: [f64; 4] =
         core::array::from_fn(|i| belief.log(ratios[i]) + libm::log(4.0 * WEIGHTS[i]));
     log_mean_exp(&weighted)
@@ -60,29 +65,38 @@ fn log_weighted(belief: &Belief<10>, ratios: [usize; 4]) -> f64 {
 
 /// What the failures so far say of each ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Comparison(Belief<10>);
+pub struct Comparison {
+    asked: Belief<9>,
+    refuted: Belief<4>,
+}
 
 impl Default for Comparison {
     fn default() -> Comparison {
-        Comparison(Belief::new())
+        Comparison {
+            asked: Belief::new(),
+            refuted: Belief::new(),
+        }
     }
 }
 
 /// One look, ready to be added to several comparisons.
-pub(crate) struct Seen(Likelihoods<10>);
+pub(crate) struct Seen(Likelihoods<9>, Likelihoods<4>);
 
 impl Seen {
     /// `before` is how many failures there were before it. Nothing where one
     /// side had no requests: that says nothing.
     pub(crate) fn of(stable: Counts, candidate: Counts, before: f64) -> Option<Seen> {
         let both = |counts: Counts| (counts.split().1, counts.requests as f64);
-        let likelihoods = MODEL.likelihoods(both(stable), both(candidate), before)?;
-        Some(Seen(likelihoods))
+        let (stable, candidate) = (both(stable), both(candidate));
+        Some(Seen(
+            MODEL.likelihoods(stable, candidate, before)?,
+            REFUTED.likelihoods(stable, candidate, before)?,
+        ))
     }
 }
 
 impl Comparison {
-    pub(crate) const WORDS: usize = Belief::<10>::WORDS;
+    pub(crate) const WORDS: usize = Belief::<9>::WORDS + Belief::<4>::WORDS;
 
     /// Adds one look, so many failures and so many seconds after the first one.
     pub fn add(&mut self, stable: Counts, candidate: Counts, before: f64, seconds: f64) {
@@ -92,30 +106,34 @@ impl Comparison {
     }
 
     pub(crate) fn take(&mut self, seen: &Seen, moves: &Moves) {
-        self.0.add(&seen.0, moves);
+        self.asked.add(&seen.0, moves);
+        self.refuted.add(&seen.1, moves);
     }
 
     /// ln E against "the candidate fails no more often than stable".
     pub fn log_fail(&self) -> f64 {
-        log_weighted(&self.0, [1, 2, 3, 4]) - self.0.log(EQUAL)
+        log_weighted(&self.asked, [1, 2, 3, 4]) - self.asked.log(EQUAL)
     }
 
     /// ln E against "stable fails no more often than the candidate".
     pub fn log_low(&self) -> f64 {
-        log_weighted(&self.0, [5, 6, 7, 8]) - self.0.log(EQUAL)
+        log_weighted(&self.asked, [5, 6, 7, 8]) - self.asked.log(EQUAL)
     }
 
     /// ln E against "it fails at least [`BAD_RATIO`] times as often".
     pub fn log_pass(&self) -> f64 {
-        log_mean_exp(&[EQUAL, 5, 6].map(|fine| self.0.log(fine))) - self.0.log(BAD)
+        log_mean_exp(&[1, 2, 3].map(|fine| self.refuted.log(fine))) - self.refuted.log(0)
     }
 
     pub(crate) fn words(self) -> impl Iterator<Item = f64> {
-        self.0.words()
+        self.asked.words().chain(self.refuted.words())
     }
 
     pub(crate) fn read(next: &mut dyn FnMut() -> f64) -> Comparison {
-        Comparison(Belief::read(next))
+        Comparison {
+            asked: Belief::read(next),
+            refuted: Belief::read(next),
+        }
     }
 }
 

@@ -19,11 +19,12 @@
 //! section 6), so the test stays valid.
 //!
 //! Healthy is a candidate for which it is refuted that twice as many of its
-//! requests are slow at the same edge.
+//! requests as there should be take longer than stable's quantile
+//! ([`crate::absolute`]).
 
-use crate::comparative::{Recorded, record_against};
+use crate::comparative::record_against;
 use crate::noise::{Belief, Model, Moves};
-use crate::{Counts, log_mean_exp};
+use crate::{Counts, absolute, log_mean_exp};
 
 /// The quantiles at which it is asked whether the candidate is slower.
 pub const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
@@ -48,11 +49,6 @@ const ASKED: Model<4> = Model {
     ratios: [1.0, SLOWER[0], SLOWER[1], SLOWER[2]],
     deviation: 0.02,
 };
-const REFUTED: Model<3> = Model {
-    ratios: [2.0, 1.0, 1.0 / 1.5],
-    deviation: 0.02,
-};
-
 /// How long requests took: upper bounds of buckets, growing, in any unit, and
 /// one count more than bounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -85,12 +81,13 @@ impl Histogram<'_> {
 pub struct Latency {
     whole: [Belief<4>; 4],
     current: [Belief<4>; 4],
-    refuted: [Belief<3>; 2],
+    /// The candidate's requests, and those above stable's quantile, for each of
+    /// [`REFUTABLE`].
+    fine: [Counts; 2],
     /// The candidate's requests in the bake, and those above each edge of the
-    /// record: with the margin, and without.
+    /// record.
     bake: u64,
     bake_slow: [u64; 4],
-    bake_slow_alike: [u64; 2],
     /// Some look could not be judged for its buckets.
     is_coarse: bool,
 }
@@ -112,17 +109,16 @@ enum Edge {
 }
 
 impl Latency {
-    pub(crate) const WORDS: usize = 8 * Belief::<4>::WORDS + 2 * Belief::<3>::WORDS + 8;
+    pub(crate) const WORDS: usize = 8 * Belief::<4>::WORDS + 4 + 6;
 
     /// Nothing was seen.
     pub(crate) fn new() -> Latency {
         Latency {
             whole: [Belief::new(); 4],
             current: [Belief::new(); 4],
-            refuted: [Belief::new(); 2],
+            fine: [Counts::default(); 2],
             bake: 0,
             bake_slow: [0; 4],
-            bake_slow_alike: [0; 2],
             is_coarse: false,
         }
     }
@@ -144,10 +140,7 @@ impl Latency {
             return;
         }
         let counts = |slow: Slow| ((slow.stable as f64, n_s), (slow.candidate as f64, n_c));
-        for (index, edge) in edges(stable, candidate, MARGIN, floor)
-            .into_iter()
-            .enumerate()
-        {
+        for (index, edge) in edges(stable, candidate, floor).into_iter().enumerate() {
             match edge {
                 Edge::Slow(slow) => {
                     let (s, c) = counts(slow);
@@ -160,13 +153,18 @@ impl Latency {
                 Edge::Nothing => {}
             }
         }
-        let alike = edges(stable, candidate, 0.0, floor);
-        for (belief, index) in self.refuted.iter_mut().zip(REFUTABLE) {
-            if let Edge::Slow(slow) = alike[index] {
-                let (s, c) = counts(slow);
-                if let Some(seen) = REFUTED.likelihoods(s, c, f64::MAX) {
-                    belief.add(&seen, moves);
-                }
+        self.add_fine(stable, candidate, floor);
+    }
+
+    /// How many of the candidate's requests are above stable's quantiles.
+    fn add_fine(&mut self, stable: &Histogram, candidate: &Histogram, floor: f64) {
+        for (counts, index) in self.fine.iter_mut().zip(REFUTABLE) {
+            match top(stable, QUANTILES[index], floor) {
+                Some(bound) => counts.add(Counts {
+                    requests: candidate.total(),
+                    failures: above(candidate, bound),
+                }),
+                None => self.is_coarse = true,
             }
         }
     }
@@ -179,21 +177,14 @@ impl Latency {
             return;
         }
         self.bake = self.bake.saturating_add(candidate.total());
-        for index in 0..QUANTILES.len() {
-            match record_edge(record, QUANTILES[index], MARGIN, floor) {
-                Some((_, Some(far))) => {
-                    self.bake_slow[index] += above(candidate, far);
-                }
+        for (slow, quantile) in self.bake_slow.iter_mut().zip(QUANTILES) {
+            match record_edge(record, quantile, floor) {
+                Some((_, Some(far))) => *slow += above(candidate, far),
                 Some((_, None)) => self.is_coarse = true,
                 None => {}
             }
         }
-        for (slow, index) in self.bake_slow_alike.iter_mut().zip(REFUTABLE) {
-            let edge = record_edge(record, QUANTILES[index], 0.0, floor);
-            if let Some((_, Some(far))) = edge {
-                *slow += above(candidate, far);
-            }
-        }
+        self.add_fine(record, candidate, floor);
     }
 
     /// A new window begins.
@@ -213,42 +204,37 @@ impl Latency {
         (of(&self.whole), of(&self.current))
     }
 
-    /// ln E against "twice as many of its requests are slow".
+    /// ln E against "twice as many of its requests are above stable's quantile".
     pub(crate) fn log_pass(&self) -> f64 {
-        let each = self
-            .refuted
-            .map(|belief| log_mean_exp(&[1, 2].map(|fine| belief.log(fine))) - belief.log(0));
+        let each: [f64; 2] = core::array::from_fn(|i| {
+            let bad = 2.0 * (1.0 - QUANTILES[REFUTABLE[i]]);
+            absolute::log_pass(self.fine[i], bad)
+        });
         log_mean_exp(&each)
     }
 
-    /// The same two against what stable measured before.
-    pub(crate) fn against(&self, record: &Histogram, alpha: f64, beta: f64) -> Option<Recorded> {
+    /// ln E against "it is no slower than what stable measured before".
+    pub(crate) fn log_fail_against(&self, record: &Histogram, alpha: f64) -> Option<f64> {
         let requests = record.total();
         if requests == 0 || self.bake == 0 || !record.is_whole() {
             return None;
         }
-        let of = |index: usize, slow: u64| {
-            let (near, _) = record_edge(record, QUANTILES[index], 0.0, 0.0)?;
+        let fails: [f64; 4] = core::array::from_fn(|index| {
+            let Some((near, _)) = record_edge(record, QUANTILES[index], 0.0) else {
+                return 0.0;
+            };
             let known = Counts {
                 requests,
                 failures: above(record, near),
             };
             let seen = Counts {
                 requests: self.bake,
-                failures: slow,
+                failures: self.bake_slow[index],
             };
-            record_against(known, seen, alpha, beta, &SLOWER)
-        };
-        let fails: [f64; 4] = core::array::from_fn(|index| {
-            of(index, self.bake_slow[index]).map_or(0.0, |recorded| recorded.log_fail)
+            // β is not used: whether it is fine is asked otherwise.
+            record_against(known, seen, alpha, alpha, &SLOWER).map_or(0.0, |seen| seen.log_fail)
         });
-        let passes: [f64; 2] = core::array::from_fn(|i| {
-            of(REFUTABLE[i], self.bake_slow_alike[i]).map_or(0.0, |recorded| recorded.log_pass)
-        });
-        Some(Recorded {
-            log_fail: log_mean_exp(&fails),
-            log_pass: log_mean_exp(&passes),
-        })
+        Some(log_mean_exp(&fails))
     }
 
     /// Whether the buckets were too coarse for some of it.
@@ -259,13 +245,12 @@ impl Latency {
     pub(crate) fn words(&self) -> impl Iterator<Item = u64> {
         let beliefs = self.whole.into_iter().chain(self.current);
         let beliefs = beliefs.flat_map(|belief| belief.words());
-        let refuted = self.refuted.into_iter().flat_map(|belief| belief.words());
+        let counts = |counts: Counts| [counts.requests, counts.failures];
         beliefs
-            .chain(refuted)
             .map(f64::to_bits)
+            .chain(self.fine.into_iter().flat_map(counts))
             .chain([self.bake])
             .chain(self.bake_slow)
-            .chain(self.bake_slow_alike)
             .chain([u64::from(self.is_coarse)])
     }
 
@@ -276,10 +261,12 @@ impl Latency {
         Latency {
             whole: [(); 4].map(|()| belief(next)),
             current: [(); 4].map(|()| belief(next)),
-            refuted: [(); 2].map(|()| belief(next)),
+            fine: [(); 2].map(|()| Counts {
+                requests: next(),
+                failures: next(),
+            }),
             bake: next(),
             bake_slow: [(); 4].map(|()| next()),
-            bake_slow_alike: [(); 2].map(|()| next()),
             is_coarse: next() != 0,
         }
     }
@@ -303,7 +290,7 @@ fn is_near(bound: f64, edge: f64, floor: f64) -> bool {
 
 /// For each quantile the edge of this look, and who is above it; the candidate
 /// above the bound at its [`place`].
-fn edges(stable: &Histogram, candidate: &Histogram, margin: f64, floor: f64) -> [Edge; 4] {
+fn edges(stable: &Histogram, candidate: &Histogram, floor: f64) -> [Edge; 4] {
     let bounds = stable.bounds;
     let all = (stable.total() + candidate.total()) as f64;
     let mut best = [(f64::INFINITY, Edge::Nothing); 4];
@@ -313,7 +300,7 @@ fn edges(stable: &Histogram, candidate: &Histogram, margin: f64, floor: f64) -> 
     let mut far = bounds.len();
     for near in (0..bounds.len()).rev() {
         slow_s += stable.counts[near + 1];
-        let wanted = place(bounds[near], margin, floor);
+        let wanted = place(bounds[near], MARGIN, floor);
         while far > 0 && bounds[far - 1] >= wanted {
             far -= 1;
             slow_c += candidate.counts[far + 1];
@@ -344,12 +331,7 @@ fn edges(stable: &Histogram, candidate: &Histogram, margin: f64, floor: f64) -> 
 
 /// The edge of a quantile in a record, as an index of bounds, and the bound at
 /// its [`place`], where there is one near enough.
-fn record_edge(
-    record: &Histogram,
-    quantile: f64,
-    margin: f64,
-    floor: f64,
-) -> Option<(usize, Option<usize>)> {
+fn record_edge(record: &Histogram, quantile: f64, floor: f64) -> Option<(usize, Option<usize>)> {
     let total = record.total() as f64;
     let mut slow = 0_u64;
     let mut best: Option<(f64, usize)> = None;
@@ -365,10 +347,33 @@ fn record_edge(
     let edge = record.bounds[near];
     let far = record.bounds[near..]
         .iter()
-        .position(|bound| *bound >= place(edge, margin, floor))
+        .position(|bound| *bound >= place(edge, MARGIN, floor))
         .map(|more| near + more)
         .filter(|far| is_near(record.bounds[*far], edge, floor));
     Some((near, far))
+}
+
+/// The lowest bound that so many of stable's requests are at most above, or the
+/// one at the floor above that; `None` where the buckets there are too coarse.
+fn top(stable: &Histogram, quantile: f64, floor: f64) -> Option<usize> {
+    let total = stable.total() as f64;
+    let mut slow = 0_u64;
+    let mut lowest = None;
+    for bound in (0..stable.bounds.len()).rev() {
+        slow += stable.counts[bound + 1];
+        if slow as f64 / total > 1.0 - quantile {
+            break;
+        }
+        lowest = Some(bound);
+    }
+    let lowest = lowest?;
+    let edge = stable.bounds[lowest];
+    let is_coarse = lowest > 0 && !is_near(edge, stable.bounds[lowest - 1], 0.0);
+    let far = stable.bounds[lowest..]
+        .iter()
+        .position(|bound| *bound >= place(edge, 0.0, floor))?
+        + lowest;
+    (!is_coarse && is_near(stable.bounds[far], edge, floor)).then_some(far)
 }
 
 /// How many are above a bound.

@@ -380,17 +380,14 @@ impl State {
         }
         let (whole, window) = self.latency.log_fail();
         let mut fail = self.latencies.total(whole, window, self.windows);
-        let mut pass = Evidence(self.latency.log_pass());
+        let pass = Evidence(self.latency.log_pass());
         let mut loudest = window;
         let record = look.latency.and_then(|latency| latency.recorded);
         if let (Phase::Bake, Some(record)) = (look.phase, record)
-            && let Some(recorded) = self.latency.against(&record, level, settings.beta)
+            && let Some(recorded) = self.latency.log_fail_against(&record, level)
         {
-            fail = Evidence(fail.0.max(recorded.log_fail));
-            loudest = loudest.max(recorded.log_fail);
-            if self.whole.stable.requests == 0 {
-                pass = Evidence(recorded.log_pass);
-            }
+            fail = Evidence(fail.0.max(recorded));
+            loudest = loudest.max(recorded);
         }
         let is_coarse = self.latency.is_coarse();
         let is_doubtful = loudest >= libm::log(DOUBT);

@@ -5,28 +5,35 @@
 //! measured before. Beside that, no more than `max-failure-rate` of the
 //! candidate's requests may fail, unless stable itself does not keep to it.
 //!
+//! Latency is compared in the same way, by how many requests are slower than a
+//! quantile of both roles; differences below `latency-floor` do not matter. With
+//! `max-latency` it must keep a limit, too.
+//!
 //! Healthy means: no evidence against the candidate, enough evidence for it
 //! from the whole rollout so far, and at least `min-requests` of its own in
-//! this window. Latency is shown and not judged.
+//! this window.
 //!
 //! The mathematics is in the crate `baepo-judge`.
 
+mod latency;
 mod text;
 
 use baepo_judge::{Counts, Evidence, Judgement, Look, Settings, State};
 use baepo_plugin::config::{Config, Fields};
 use baepo_plugin::monitor::{
-    Capability, Finding, Histogram, Measurement, Monitor, Observation, ObserveRequest, Phase,
-    Sample, Telemetry,
+    Capability, Finding, Measurement, Monitor, Observation, ObserveRequest, Phase, Sample,
+    Telemetry,
 };
 use baepo_plugin::units::Percent;
 use baepo_plugin::{HookError, Level, Role, Verdict};
 
+use latency::{Timed, Timing};
 use text::{count, evidence, percent};
 
 /// What users write under `with:`.
 struct Traffic {
     settings: Settings,
+    timing: Timing,
 }
 
 impl Config for Traffic {
@@ -53,12 +60,16 @@ impl Config for Traffic {
                 "must be at least 1: nothing is healthy without a request",
             );
         }
+        let timing = Timing::read(fields);
         Traffic {
             settings: Settings {
                 max_failure_rate: limit,
                 min_requests,
+                latency_floor: timing.floor_us,
+                max_latency: timing.limit_us,
                 ..usual
             },
+            timing,
         }
     }
 }
@@ -90,12 +101,15 @@ impl Monitor for Traffic {
             .stable
             .as_ref()
             .and_then(|side| side.telemetry.as_ref());
+        let timed = Timed::of(stable, candidate, request.stable_before.as_ref());
         let look = Look {
             phase,
             window: request.window,
+            seconds: request.since_last_look_ms as f64 / 1_000.0,
             stable: stable.map(counts),
             candidate: counts(candidate),
             recorded: request.stable_before.as_ref().map(counts),
+            latency: timed.latencies(&config.timing),
         };
         let judgement = state.look(&config.settings, &look);
         let shown = Shown {
@@ -111,7 +125,7 @@ impl Monitor for Traffic {
             measurements: vec![
                 shown.failures(),
                 shown.requests(),
-                latency(stable, candidate),
+                shown.latency(stable, candidate, &config.timing),
             ],
             findings: shown.findings(),
         })
@@ -147,14 +161,14 @@ fn verdict(verdict: baepo_judge::Verdict) -> Verdict {
 }
 
 /// A judgement as people want it.
-struct Shown {
+struct Shown<'a> {
     settings: Settings,
     judgement: Judgement,
-    look: Look,
+    look: Look<'a>,
     at_ms: u64,
 }
 
-impl Shown {
+impl Shown<'_> {
     /// `errors 4.9 % against 0.2 % (E = 1,240, limit 100)` and the like.
     fn reason(&self) -> String {
         let Judgement {
@@ -167,7 +181,10 @@ impl Shown {
             return "no request has reached the candidate yet".into();
         }
         let errors = format!("errors {}{}", percent(candidate.rate()), self.against());
-        match self.judgement.verdict {
+        if let Some(reason) = self.latency_reason(&errors) {
+            return reason;
+        }
+        match self.judgement.failures {
             baepo_judge::Verdict::Failing => format!("{errors} ({})", self.evidence()),
             baepo_judge::Verdict::Healthy => {
                 format!("{errors}, {} requests", count(candidate.requests))
@@ -218,8 +235,12 @@ impl Shown {
 
     /// Whether it was `max-failure-rate` and not the comparison that failed it.
     fn decided_by_limit(&self) -> bool {
-        let is_failing = self.judgement.verdict == baepo_judge::Verdict::Failing;
-        is_failing && !self.judgement.comparative_fail.refutes(self.settings.alpha)
+        let is_failing = self.judgement.failures == baepo_judge::Verdict::Failing;
+        is_failing
+            && !self
+                .judgement
+                .comparative_fail
+                .refutes(self.judgement.level)
     }
 
     /// The number that decided, or is nearest to deciding, and its limit.
@@ -232,11 +253,12 @@ impl Shown {
             ..
         } = self.judgement;
         let nothing = Evidence(f64::NEG_INFINITY);
-        let (e, level) = match self.judgement.verdict {
+        let level = self.judgement.level;
+        let (e, level) = match self.judgement.failures {
             baepo_judge::Verdict::Failing if self.decided_by_limit() => {
-                (absolute_fail.unwrap_or(nothing), self.settings.alpha)
+                (absolute_fail.unwrap_or(nothing), level)
             }
-            baepo_judge::Verdict::Failing => (comparative_fail, self.settings.alpha),
+            baepo_judge::Verdict::Failing => (comparative_fail, level),
             _ => {
                 let absolute = absolute_pass.unwrap_or(nothing);
                 let best = if absolute > comparative_pass {
@@ -268,7 +290,7 @@ impl Shown {
             stable: in_percent(Some(self.judgement.stable)),
             candidate: in_percent(Some(self.judgement.candidate)),
             limit: self.settings.max_failure_rate.map(|limit| limit * 100.0),
-            verdict: verdict(self.judgement.verdict),
+            verdict: verdict(self.judgement.failures),
             evidence,
             samples: vec![sample],
         }
@@ -302,7 +324,7 @@ impl Shown {
         let is_above = self
             .judgement
             .absolute_fail
-            .is_some_and(|e| e.refutes(self.settings.alpha));
+            .is_some_and(|e| e.refutes(self.judgement.level));
         let limit = percent(self.settings.max_failure_rate);
         if !(is_above && self.judgement.stable_is_above_limit) {
             return Vec::new();
@@ -317,45 +339,6 @@ impl Shown {
             ),
         }]
     }
-}
-
-/// The 95th percentile since the last look; shown, not judged.
-fn latency(stable: Option<&Telemetry>, candidate: &Telemetry) -> Measurement {
-    Measurement {
-        name: "p95 latency".into(),
-        unit: "ms".into(),
-        stable: stable.and_then(|telemetry| percentile_ms(&telemetry.latency, 95)),
-        candidate: percentile_ms(&candidate.latency, 95),
-        limit: None,
-        verdict: Verdict::Inconclusive,
-        evidence: "shown, not judged".into(),
-        samples: Vec::new(),
-    }
-}
-
-/// A percentile, straight within its bucket; the last bucket has no end, so
-/// its begin is all that is known. `None` without requests.
-fn percentile_ms(histogram: &Histogram, percent: u64) -> Option<f64> {
-    let total: u64 = histogram.counts.iter().sum();
-    let wanted = (total as f64 * percent as f64 / 100.0).max(f64::MIN_POSITIVE);
-    let mut below = 0.0;
-    let mut begin = 0;
-    for (i, &inside) in histogram.counts.iter().enumerate() {
-        let end = histogram.bounds_us.get(i).copied();
-        let inside = inside as f64;
-        if inside > 0.0 && below + inside >= wanted {
-            let us = match end {
-                Some(end) => {
-                    begin as f64 + (end.saturating_sub(begin)) as f64 * (wanted - below) / inside
-                }
-                None => begin as f64,
-            };
-            return Some(us / 1_000.0);
-        }
-        below += inside;
-        begin = end.unwrap_or(begin);
-    }
-    None
 }
 
 #[cfg(test)]

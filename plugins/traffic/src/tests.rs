@@ -1,19 +1,36 @@
 use baepo_plugin::config;
-use baepo_plugin::monitor::Side;
+use baepo_plugin::monitor::{Histogram, Side};
 use baepo_plugin::{Release, Revision};
 
 use super::*;
+use crate::latency::percentile_ms;
 
-fn telemetry(requests: u64, failures: u64) -> Telemetry {
-    let latency = Histogram {
-        bounds_us: vec![1_000, 10_000, 100_000],
-        counts: vec![0, requests, 0, 0],
-    };
+/// Bounds as the router has them, of which each is at most a tenth above the one
+/// before.
+fn bounds_us() -> Vec<u64> {
+    let mut bounds = vec![100];
+    while bounds.len() < 100 {
+        let last = bounds[bounds.len() - 1];
+        bounds.push(last + last / 10);
+    }
+    bounds
+}
+
+/// All of them took as long: about 21 ms, or as many buckets more.
+fn telemetry_slower(requests: u64, failures: u64, buckets: usize) -> Telemetry {
+    let bounds_us = bounds_us();
+    let mut counts = vec![0; bounds_us.len() + 1];
+    counts[56 + buckets] = requests;
+    let latency = Histogram { bounds_us, counts };
     Telemetry {
         requests,
         failures,
         latency,
     }
+}
+
+fn telemetry(requests: u64, failures: u64) -> Telemetry {
+    telemetry_slower(requests, failures, 0)
 }
 
 fn side(telemetry: Option<Telemetry>) -> Side {
@@ -62,11 +79,11 @@ fn a_bad_candidate_fails_with_both_rates_and_the_evidence() {
     assert_eq!(observation.verdict, Verdict::Failing);
     assert_eq!(
         observation.reason,
-        "errors 4.9 % against 0.2 % (E = 47,259,926, limit 100)"
+        "errors 4.9 % against 0.2 % (E = 2,694,594, limit 200)"
     );
     assert_eq!(
         observation.measurements[0].evidence,
-        "E = 47,259,926, limit 100"
+        "E = 2,694,594, limit 200"
     );
     assert_eq!(observation.measurements[0].limit, Some(1.0));
 }
@@ -177,18 +194,18 @@ fn a_percentile_lies_within_its_bucket() {
         bounds_us: vec![1_000, 2_000],
         counts: vec![90, 10, 0],
     };
-    assert_eq!(percentile_ms(&histogram, 95), Some(1.5));
-    assert_eq!(percentile_ms(&histogram, 50), Some(1.0 * 50.0 / 90.0));
+    assert_eq!(percentile_ms(&histogram, 0.95), Some(1.5));
+    assert_eq!(percentile_ms(&histogram, 0.5), Some(1.0 * 50.0 / 90.0));
     let last = Histogram {
         bounds_us: vec![1_000, 2_000],
         counts: vec![0, 0, 5],
     };
-    assert_eq!(percentile_ms(&last, 95), Some(2.0));
+    assert_eq!(percentile_ms(&last, 0.95), Some(2.0));
     let empty = Histogram {
         bounds_us: vec![1_000],
         counts: vec![0, 0],
     };
-    assert_eq!(percentile_ms(&empty, 95), None);
+    assert_eq!(percentile_ms(&empty, 0.95), None);
 }
 
 #[test]

@@ -35,6 +35,12 @@ pub(crate) fn evidence(e: Evidence) -> String {
     }
 }
 
+/// Without digits that do not matter: `95`, `99.9`.
+pub(crate) fn plain(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+}
+
 /// `20,377`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
