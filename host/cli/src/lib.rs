@@ -18,6 +18,7 @@ mod exit;
 pub mod github;
 mod history;
 pub mod init;
+pub mod judge;
 mod lock;
 mod operate;
 pub mod output;
@@ -93,6 +94,8 @@ enum Command {
     Unlock(operate::EnvironmentArgs),
     /// Do what a comment at a pull request asks for, and answer it (in a job of `issue_comment`)
     Answer(answer::AnswerArgs),
+    /// Judge numbers from anywhere, by the statistics of the monitors
+    Judge(judge::JudgeArgs),
     /// What happened in earlier runs
     History(history::HistoryArgs),
     /// Supervise the instances of one environment and route requests to them
@@ -180,6 +183,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Lock(args) => lock::lock(args).await?,
         Command::Unlock(args) => lock::unlock(args).await?,
         Command::Answer(args) => answer::answer(args).await?,
+        Command::Judge(args) => judge::judge(&args)?,
         Command::History(args) => history::history(&args).await?,
         Command::Agent(args) => agent::agent(args).await?,
         Command::Plugin(args) => plugin::run(args).await?,
