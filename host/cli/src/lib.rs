@@ -35,9 +35,10 @@ mod sandbox;
 mod seal;
 mod show;
 mod simulate;
+mod tell;
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use baepo_core::rollout;
@@ -93,6 +94,8 @@ enum Command {
     Unlock(operate::EnvironmentArgs),
     /// Do what a comment at a pull request asks for, and answer it (in a job of `issue_comment`)
     Answer(answer::AnswerArgs),
+    /// Pass on what the job of a fork says of itself (in a job of `workflow_run`)
+    Tell(tell::TellArgs),
     /// What happened in earlier runs
     History(history::HistoryArgs),
     /// Supervise the instances of one environment and route requests to them
@@ -180,6 +183,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Lock(args) => lock::lock(args).await?,
         Command::Unlock(args) => lock::unlock(args).await?,
         Command::Answer(args) => answer::answer(args).await?,
+        Command::Tell(args) => tell::tell(args).await?,
         Command::History(args) => history::history(&args).await?,
         Command::Agent(args) => agent::agent(args).await?,
         Command::Plugin(args) => plugin::run(args).await?,
@@ -228,6 +232,14 @@ fn refuse_config(error: &config::ConfigError) -> Exit {
             Exit::Usage
         }
     }
+}
+
+/// Why nothing is done in this checkout, in a job that strangers can cause.
+fn refuse_untrusted(root: &Path) -> Option<Exit> {
+    let untrusted = github::trust::check(root, &run::variable, &run::payload()).err()?;
+    complain(&format!("error: {untrusted}"));
+    complain(&format!("  help: {}", github::trust::Untrusted::HELP));
+    Some(Exit::Denied)
 }
 
 /// The checkout: the folder that the command is run in.

@@ -1,6 +1,7 @@
 //! `uses: ./` in a real workflow, run by act without containers.
 
 mod command;
+mod events;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -52,6 +53,7 @@ impl Repository {
         let sources = [
             ("action.yml", "baepo/action.yml"),
             ("command/action.yml", "baepo/command/action.yml"),
+            ("tell/action.yml", "baepo/tell/action.yml"),
             ("scripts/build.sh", "baepo/scripts/build.sh"),
             ("scripts/run.sh", "baepo/scripts/run.sh"),
             (
@@ -61,6 +63,14 @@ impl Repository {
             (
                 "tests/workflows/uses-command.yml",
                 ".github/workflows/commands.yml",
+            ),
+            (
+                "tests/workflows/uses-events.yml",
+                ".github/workflows/events.yml",
+            ),
+            (
+                "tests/workflows/uses-tell.yml",
+                ".github/workflows/tell.yml",
             ),
             ("tests/sample/Cargo.toml", "shop/Cargo.toml"),
         ];
