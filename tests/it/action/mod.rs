@@ -1,6 +1,7 @@
 //! `uses: ./` in a real workflow, run by act without containers.
 
 mod command;
+mod publish;
 mod releases;
 mod runner;
 
