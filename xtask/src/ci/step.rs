@@ -118,8 +118,9 @@ pub(crate) const STEPS: &[Step] = &[
 /// # Errors
 /// When it cannot be started or does not succeed; the message is the command to run again.
 pub(crate) fn run(command: &str, count: &mut Count) -> anyhow::Result<()> {
-    println!("$ {command}");
     let words = files::expand(command, crate::root()).with_context(|| command.to_owned())?;
+    let command = words.join(" ");
+    println!("$ {command}");
     let (program, arguments) = words.split_first().context("a command has a program")?;
     let mut child = Command::new(program)
         .args(arguments)
