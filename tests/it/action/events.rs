@@ -156,6 +156,15 @@ impl Site {
         Ok(payload)
     }
 
+    /// The payload of a push of what is checked out.
+    fn push(&self) -> Result<Value> {
+        let is_branch = |example: &Value| example["ref"] == "refs/heads/master";
+        let mut push = self.payload("push", is_branch)?;
+        push["ref"] = json!("refs/heads/main");
+        push["after"] = json!(self.head()?);
+        Ok(push)
+    }
+
     /// The payload of a pull request whose head is checked out.
     fn pull_request(&self, action: &str, from: &str) -> Result<Value> {
         let mut payload = self.payload("pull_request", |example| example["action"] == action)?;
@@ -255,10 +264,7 @@ async fn every_event_of_github_does_what_it_is_for() -> Result<()> {
 }
 
 fn pushed(site: &mut Site) -> Result<()> {
-    let is_branch = |example: &Value| example["ref"] == "refs/heads/master";
-    let mut push = site.payload("push", is_branch)?;
-    push["ref"] = json!("refs/heads/main");
-    push["after"] = json!(site.head()?);
+    let mut push = site.push()?;
     let job = site.job("push", &push, &[])?;
     came(&job, "succeeded", "promoted")?;
     ensure!(site.serves() == Some(site.head()?), "{}", job.text);
@@ -328,11 +334,20 @@ fn of_a_fork(site: &mut Site) -> Result<()> {
 }
 
 fn resumed(site: &mut Site) -> Result<()> {
-    let mut push = site.payload("push", |example| example["ref"] == "refs/heads/master")?;
-    push["ref"] = json!("refs/heads/main");
+    let push = site.push()?;
+    {
+        let mut state = site.github.state();
+        let pull = &mut state.pulls[0];
+        (pull.is_merged, pull.merge_commit) = (true, Some(pull.head.clone()));
+    }
     let job = site.job("push", &push, &[("TEST_MAX_WAIT", "0s")])?;
     ensure!(job.succeeded, "{}", job.text);
-    ensure!(site.comment("shop")?.contains("### 🟡 Waiting at"));
+    let comment = site.comment("shop")?;
+    ensure!(
+        comment.contains("### 🟡 Waiting at"),
+        "{comment}\n{}",
+        job.text
+    );
     // GitHub shows no payload of it: it has little more than this.
     let tick = json!({
         "schedule": "*/10 * * * *",
@@ -363,8 +378,7 @@ fn dispatched(site: &mut Site) -> Result<()> {
 fn cancelled(site: &mut Site) -> Result<()> {
     let before = site.serves();
     site.commit("v2", "cancelled")?;
-    let mut push = site.payload("push", |example| example["ref"] == "refs/heads/master")?;
-    push["ref"] = json!("refs/heads/main");
+    let push = site.push()?;
     site.github.state().pulls.clear();
     let (state, shop) = (site.state(), site.shop());
     let cancel = std::thread::spawn(move || cancel_at_share(&state, &shop, 500));

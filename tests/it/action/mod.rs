@@ -396,12 +396,12 @@ fn each_action_has_the_commands_that_it_writes_down() -> Result<()> {
         (
             "tell",
             "a b.jsonl",
-            "argument <tell>\nargument <a b.jsonl>\ntoken",
+            "argument <tell>\nargument <--config>\nargument <shop.yml>\nargument <a b.jsonl>\ntoken",
         ),
         (
             "tell",
             "--help",
-            "argument <tell>\nargument <./--help>\ntoken",
+            "argument <tell>\nargument <--config>\nargument <shop.yml>\nargument <./--help>\ntoken",
         ),
     ] {
         let said = ask(command, command, journal)?;

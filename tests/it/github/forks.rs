@@ -75,9 +75,7 @@ impl Site<'_> {
     /// How often something was written that others rely on.
     fn vouched(&self) -> usize {
         let state = self.github.state();
-        let kinds = ["statuses", "check-runs", "deployments"];
-        let posts = kinds.map(|kind| state.count(&format!("POST /repos/acme/shop/{kind}")));
-        posts.iter().sum()
+        state.statuses.len() + state.checks.len() + state.deployments.len()
     }
 }
 
@@ -167,7 +165,7 @@ async fn a_fork_cannot_say_that_something_is_live() {
         "🟢",
         "🔴",
         "@acme",
-        "evil.dev",
+        "://evil.dev",
         "<img",
         "666",
         "All traffic",
