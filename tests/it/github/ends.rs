@@ -173,7 +173,7 @@ async fn a_machine_that_is_gone_is_a_matter_for_a_person() {
     site.merge("v1", "hello", &quick());
     site.job("push", &["run"]).shows(0, &[]);
     let settings = quick().replace("max-observe: 2s", "max-observe: 60s");
-    site.merge("v2", "hello", &settings);
+    site.merge("v2", "hello", &(settings + "    progress-deadline: 5s\n"));
     let job = site.command("push", &["run"]).spawn().unwrap();
     wait_for_share(&site, 500);
     site.checkout.kill_agent();
