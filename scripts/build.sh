@@ -1,9 +1,11 @@
 # shellcheck shell=bash
-# Builds baepo from the sources of the action; part of a step of action.yml.
+# Builds baepo from the sources of the action; install.sh goes on here where it has no archive.
+
+# shellcheck source=scripts/say.sh
+source "${ACTION_PATH}/scripts/say.sh"
 
 if ! command -v cargo >/dev/null; then
-  echo "::error title=baepo::cargo is not on this runner. Install Rust, or give the input binary-path."
-  exit 2
+  fail "cargo is not on this runner. Install Rust, or give the input binary-path."
 fi
 
 cargo build --release --locked --package baepo --manifest-path "${ACTION_PATH}/Cargo.toml"

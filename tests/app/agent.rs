@@ -20,6 +20,7 @@ async fn main() {
         sticky: None,
         has_watchdog: false,
         takes_over: !more.is_empty(),
+        starts_anew: false,
     };
     let agent = Agent::start(options).await.expect("the agent starts");
     agent.run(CancellationToken::new()).await;

@@ -214,3 +214,12 @@ fn the_bad_revision_fails_one_visit_in_twenty_once_it_has_seen_enough_and_is_slo
     );
     Ok(())
 }
+
+#[test]
+fn the_configuration_that_deploys_it_is_right() -> Result<()> {
+    let text = fs::read_to_string(sample().join("baepo.yml"))?;
+    if let Err(findings) = baepo::config::parse("baepo.yml", &text) {
+        anyhow::bail!("{findings}");
+    }
+    Ok(())
+}

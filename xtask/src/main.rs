@@ -7,10 +7,12 @@
 
 mod bench;
 mod ci;
+mod dist;
 mod fuzz;
 mod long;
 mod mutants;
 mod plugins;
+mod remap;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,6 +22,8 @@ usage: cargo xtask <chore>
 
   ci [step…]          run all checks, or the named ones; --list names them
   bench [name…]       run the benchmarks in tests/bench, or the named ones
+  dist [--check]      build the archive of a release into target/dist; with
+                      --check build it again elsewhere and compare
   faults [cells]      kill runs, agents and instances at each message of a rollout
   fuzz [--seconds=N] [target…]
                       run the targets in tests/fuzz, or the named ones,
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
     let done = match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ci", ..] => ci::run(&arguments[1..]),
         ["bench", ..] => bench::run(&arguments[1..]),
+        ["dist"] => dist::build().map(|()| ExitCode::SUCCESS),
+        ["dist", "--check"] => dist::check().map(|()| ExitCode::SUCCESS),
         ["faults"] => long::run(&long::FAULTS, "all"),
         ["faults", cell] => long::run(&long::FAULTS, cell),
         ["zero-loss"] => long::run(&long::ZERO_LOSS, "200000"),

@@ -10,7 +10,6 @@
     reason = "this is how a chore speaks with people"
 )]
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -199,6 +198,11 @@ impl Tools {
 
     /// Builds the plugins of the checkout at `root` and wraps them.
     fn build(&self, root: &Path, target_dir: &Path) -> Result<Vec<Component>> {
+        let further: Vec<(PathBuf, &str)> = self
+            .rust_sources
+            .iter()
+            .map(|sources| (PathBuf::from(sources), "/rustc"))
+            .collect();
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
         cargo
             .current_dir(root.join("plugins"))
@@ -212,7 +216,10 @@ impl Tools {
             ])
             .arg(target_dir)
             .args(PLUGINS.iter().flat_map(|name| ["--package", name]))
-            .env("CARGO_ENCODED_RUSTFLAGS", self.rustflags(root)?)
+            .env(
+                "CARGO_ENCODED_RUSTFLAGS",
+                crate::remap::flags(root, &further)?,
+            )
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_INCREMENTAL");
         if let Some(rustc) = self.rustc {
@@ -240,37 +247,6 @@ impl Tools {
                 wrap(name, &module).with_context(|| format!("plugin `{name}`"))
             })
             .collect()
-    }
-
-    /// Flags that take this machine's paths out of panic messages.
-    fn rustflags(&self, root: &Path) -> Result<OsString> {
-        let home = std::env::var_os("CARGO_HOME")
-            .map(PathBuf::from)
-            .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
-        let home = home.context("neither CARGO_HOME nor HOME is set")?;
-        let mut pairs = vec![(home.clone(), "/cargo"), (root.to_path_buf(), "/src")];
-        // The folder of a registry carries a hash of its address; the last
-        // flag that matches wins.
-        if let Ok(registries) = fs::read_dir(home.join("registry/src")) {
-            let mut registries: Vec<PathBuf> =
-                registries.flatten().map(|entry| entry.path()).collect();
-            registries.sort();
-            pairs.extend(registries.into_iter().map(|path| (path, "/cargo/registry")));
-        }
-        if let Some(sources) = self.rust_sources {
-            pairs.push((sources.into(), "/rustc"));
-        }
-        let mut flags = OsString::new();
-        for (from, to) in pairs {
-            if !flags.is_empty() {
-                flags.push("\u{1f}");
-            }
-            flags.push("--remap-path-prefix=");
-            flags.push(from);
-            flags.push("=");
-            flags.push(to);
-        }
-        Ok(flags)
     }
 }
 

@@ -46,8 +46,8 @@ pub(crate) struct AgentArgs {
     /// The control socket; in the state folder where absent.
     #[arg(long)]
     control: Option<PathBuf>,
-    /// End with all instances when standard input ends: whoever started this
-    /// agent for itself is gone.
+    /// Begin with nothing, and end with all instances when standard input ends:
+    /// whoever started this agent for itself is gone.
     #[arg(long, hide = true)]
     ephemeral: bool,
     /// Take the place of the agent that runs, if one does.
@@ -104,6 +104,7 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
         sticky: args.sticky.clone().or(sticky),
         has_watchdog: patience.is_some(),
         takes_over: args.take_over,
+        starts_anew: args.ephemeral,
     };
     let agent = match Agent::start(options).await {
         Ok(agent) => agent,

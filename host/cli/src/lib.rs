@@ -36,9 +36,10 @@ mod sandbox;
 mod seal;
 mod show;
 mod simulate;
+mod tell;
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use baepo_core::rollout;
@@ -96,6 +97,8 @@ enum Command {
     Answer(answer::AnswerArgs),
     /// Judge numbers from anywhere, by the statistics of the monitors
     Judge(judge::JudgeArgs),
+    /// Pass on what the job of a fork says of itself (in a job of `workflow_run`)
+    Tell(tell::TellArgs),
     /// What happened in earlier runs
     History(history::HistoryArgs),
     /// Supervise the instances of one environment and route requests to them
@@ -184,6 +187,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Unlock(args) => lock::unlock(args).await?,
         Command::Answer(args) => answer::answer(args).await?,
         Command::Judge(args) => judge::judge(&args)?,
+        Command::Tell(args) => tell::tell(args).await?,
         Command::History(args) => history::history(&args).await?,
         Command::Agent(args) => agent::agent(args).await?,
         Command::Plugin(args) => plugin::run(args).await?,
@@ -232,6 +236,14 @@ fn refuse_config(error: &config::ConfigError) -> Exit {
             Exit::Usage
         }
     }
+}
+
+/// Why nothing is done in this checkout, in a job that strangers can cause.
+fn refuse_untrusted(root: &Path) -> Option<Exit> {
+    let untrusted = github::trust::check(root, &run::variable, &run::payload()).err()?;
+    complain(&format!("error: {untrusted}"));
+    complain(&format!("  help: {}", github::trust::Untrusted::HELP));
+    Some(Exit::Denied)
 }
 
 /// The checkout: the folder that the command is run in.

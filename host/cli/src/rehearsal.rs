@@ -72,6 +72,7 @@ impl Cast {
             },
             retry: true,
             pull_request: None,
+            told_as: Vec::new(),
             heard: 0,
         };
         (state, begin)

@@ -44,6 +44,18 @@ pub(crate) fn of_checkout(root: &Path) -> anyhow::Result<Revision> {
     })
 }
 
+/// The commit that is checked out here; `None` where git cannot tell.
+pub(crate) fn head(root: &Path) -> Option<String> {
+    let shown = git(root, &["rev-parse", "--verify", "--quiet", "HEAD"]).ok()?;
+    Some(shown.trim().to_owned())
+}
+
+/// Whether a commit is `tip` or an ancestor of it; not where git cannot tell.
+pub(crate) fn is_part_of(root: &Path, commit: &str, tip: &str) -> bool {
+    let tip = format!("{tip}^{{commit}}");
+    git(root, &["merge-base", "--is-ancestor", "--", commit, &tip]).is_ok()
+}
+
 /// Whether `older` is an ancestor of `newer`, and another commit. `None` where
 /// git cannot tell, as in a shallow clone.
 pub(crate) fn is_ancestor(root: &Path, older: &str, newer: &str) -> Option<bool> {

@@ -1,6 +1,10 @@
 //! `uses: ./` in a real workflow, run by act without containers.
 
 mod command;
+mod events;
+mod publish;
+mod releases;
+mod runner;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -52,8 +56,11 @@ impl Repository {
         let sources = [
             ("action.yml", "baepo/action.yml"),
             ("command/action.yml", "baepo/command/action.yml"),
+            ("tell/action.yml", "baepo/tell/action.yml"),
             ("scripts/build.sh", "baepo/scripts/build.sh"),
+            ("scripts/install.sh", "baepo/scripts/install.sh"),
             ("scripts/run.sh", "baepo/scripts/run.sh"),
+            ("scripts/say.sh", "baepo/scripts/say.sh"),
             (
                 "tests/workflows/uses-action.yml",
                 ".github/workflows/deploy.yml",
@@ -61,6 +68,14 @@ impl Repository {
             (
                 "tests/workflows/uses-command.yml",
                 ".github/workflows/commands.yml",
+            ),
+            (
+                "tests/workflows/uses-events.yml",
+                ".github/workflows/events.yml",
+            ),
+            (
+                "tests/workflows/uses-tell.yml",
+                ".github/workflows/tell.yml",
             ),
             ("tests/sample/Cargo.toml", "shop/Cargo.toml"),
         ];
@@ -299,19 +314,44 @@ fn what_is_not_a_program_is_named() -> Result<()> {
 #[test]
 fn a_command_that_the_action_does_not_know_never_starts_baepo() -> Result<()> {
     let Some(act) = act()? else { return Ok(()) };
-    let job = Repository::new()?.push(
-        &act,
-        &[("TEST_BINARY", &recorder()), ("TEST_COMMAND", "agent")],
-    )?;
-    ensure!(!job.succeeded, "{}", job.text);
-    ensure!(
-        job.text
-            .contains("the input command is run or plan, not agent"),
-        "{}",
-        job.text
-    );
-    ensure!(!job.text.contains("started by"), "{}", job.text);
+    // `answer` is for the action in `command/` alone.
+    for command in ["agent", "answer"] {
+        let job = Repository::new()?.push(
+            &act,
+            &[
+                ("TEST_BINARY", &recorder()),
+                ("TEST_COMMAND", command),
+                ("BAEPO_COMMANDS", command),
+            ],
+        )?;
+        ensure!(!job.succeeded, "{}", job.text);
+        let refused = format!("the input command is run or plan, not {command}");
+        ensure!(job.text.contains(&refused), "{}", job.text);
+        ensure!(!job.text.contains("started by"), "{}", job.text);
+    }
     Ok(())
+}
+
+/// What `scripts/run.sh` printed, and its exit code.
+struct Said {
+    code: Option<i32>,
+    text: String,
+}
+
+/// Runs `scripts/run.sh` as its step does, with these variables and no others.
+fn becomes(variables: &[(&str, &str)]) -> Result<Said> {
+    let output = Command::new("bash")
+        .args(["--noprofile", "--norc", "-p", "-euo", "pipefail"])
+        .arg(root().join("scripts/run.sh"))
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("ACTION_PATH", root())
+        .envs(variables.iter().copied())
+        .output()?;
+    Ok(Said {
+        code: output.status.code(),
+        text: String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?,
+    })
 }
 
 #[test]
@@ -320,17 +360,69 @@ fn an_input_cannot_be_a_command_for_the_runner() -> Result<()> {
         ("/bin/true", "x\n::add-mask::100%"),
         ("none\r\n::add-mask::x", "run"),
     ] {
-        let output = Command::new("bash")
-            .args(["--noprofile", "--norc", "-p", "-euo", "pipefail"])
-            .arg(root().join("scripts/run.sh"))
-            .env("BAEPO_BINARY", binary)
-            .env("BAEPO_COMMAND", command)
-            .envs(["CONFIG", "ENVIRONMENT"].map(|name| (format!("BAEPO_{name}"), "")))
-            .output()?;
-        let text = String::from_utf8(output.stdout)?;
-        ensure!(output.status.code() == Some(2), "{text}");
+        let said = becomes(&[
+            ("BAEPO_BINARY", binary),
+            ("BAEPO_COMMAND", command),
+            ("BAEPO_COMMANDS", "run plan"),
+        ])?;
+        let text = said.text;
+        ensure!(said.code == Some(2), "{text}");
         ensure!(text.starts_with("::error title=baepo::"), "{text}");
         ensure!(text.lines().count() == 1 && !text.contains('\r'), "{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn each_action_has_the_commands_that_it_writes_down() -> Result<()> {
+    let outputs = tempfile::NamedTempFile::new()?;
+    let ask = |commands: &str, command: &str, journal: &str| {
+        becomes(&[
+            ("BAEPO_BINARY", &recorder()),
+            ("BAEPO_COMMANDS", commands),
+            ("BAEPO_COMMAND", command),
+            ("BAEPO_CONFIG", "shop.yml"),
+            ("BAEPO_JOURNAL", journal),
+            ("GITHUB_TOKEN", "dummy"),
+            ("GITHUB_OUTPUT", &outputs.path().display().to_string()),
+        ])
+    };
+    for (command, journal, arguments) in [
+        (
+            "answer",
+            "",
+            "argument <answer>\nargument <--config>\nargument <shop.yml>\ntoken",
+        ),
+        (
+            "tell",
+            "a b.jsonl",
+            "argument <tell>\nargument <--config>\nargument <shop.yml>\nargument <a b.jsonl>\ntoken",
+        ),
+        (
+            "tell",
+            "--help",
+            "argument <tell>\nargument <--config>\nargument <shop.yml>\nargument <./--help>\ntoken",
+        ),
+    ] {
+        let said = ask(command, command, journal)?;
+        ensure!(
+            said.code == Some(0) && said.text.contains(arguments),
+            "{}",
+            said.text
+        );
+        ensure!(!said.text.contains("leaked"), "{}", said.text);
+    }
+    for (commands, command) in [
+        ("run plan", "answer"),
+        ("run plan", "tell"),
+        ("run plan", "run plan"),
+        ("run plan", ""),
+        ("answer", "run"),
+        ("tell", "tell"), // of no journal
+    ] {
+        let said = ask(commands, command, "")?;
+        ensure!(said.code == Some(2), "{commands}, {command}: {}", said.text);
+        ensure!(!said.text.contains("started by"), "{}", said.text);
     }
     Ok(())
 }

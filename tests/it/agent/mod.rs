@@ -43,6 +43,7 @@ pub(crate) fn options(dir: &Path) -> AgentOptions {
         sticky: None,
         has_watchdog: false,
         takes_over: false,
+        starts_anew: false,
     }
 }
 

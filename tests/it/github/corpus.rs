@@ -151,6 +151,11 @@ fn nothing_that_is_said_becomes_more_than_text() {
             format!("{marker}\n{page}")
         })
         .collect();
+    pages.extend(NASTY.iter().map(|text| {
+        let page = markdown::hearsay(report(text, 3), "ab", &Links::default(), MOST_CHARACTERS);
+        let marker = Marker::of("shop/fork", Turn { run: 1, attempt: 1 }, &page);
+        format!("{marker}\n{page}")
+    }));
     // It would be noticed.
     pages.push("![x](https://evil.dev/x.png) [x](javascript:alert(1)) @acme".into());
     let input = serde_json::to_string(&pages).unwrap();

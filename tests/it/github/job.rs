@@ -106,7 +106,7 @@ impl<'a> Site<'a> {
 
     /// A job that is cancelled, as the runner does it, once this share of the
     /// traffic goes to the candidate.
-    fn cancelled_job(&mut self, weight: u64) -> Done {
+    pub(super) fn cancelled_job(&mut self, weight: u64) -> Done {
         let job = self.command("push", &["run"]).spawn().unwrap();
         self.checkout
             .wait_until("the candidate has its share", |checkout| {
@@ -182,7 +182,8 @@ impl<'a> Site<'a> {
         let state = self.github.state();
         let comments = state.comments.iter();
         let tells = |c: &&Comment| {
-            c.issue == PULL && c.author == JOB.1 && !c.body.contains("id=shop/answer ")
+            let is_other = c.body.contains("id=shop/answer ") || c.body.contains("id=shop/fork ");
+            c.issue == PULL && c.author == JOB.1 && !is_other
         };
         let comments: Vec<_> = comments.filter(tells).collect();
         assert_eq!(comments.len(), 1, "{comments:#?}");
@@ -229,6 +230,7 @@ pub(super) async fn every_case(github: &Fake, api_url: &str) -> Vec<String> {
     summaries.push(cancelled(&mut site));
     summaries.push(locked(&mut site));
     summaries.push(read_only(&mut site));
+    super::forks::passed_on(&mut site);
     summaries.push(pushed_directly(&mut site));
     summaries.push(super::feedback::heard(&mut site));
     summaries

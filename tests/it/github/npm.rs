@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::life::{free_port, within};
 
 /// Paths of the API that baepo uses.
-const PATHS: [&str; 20] = [
+const PATHS: [&str; 21] = [
     "/user",
     "/repos/{owner}/{repo}/issues/{issue_number}/comments",
     "/repos/{owner}/{repo}/issues/comments/{comment_id}",
@@ -31,6 +31,7 @@ const PATHS: [&str; 20] = [
     "/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
     "/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions/{reaction_id}",
     "/repos/{owner}/{repo}/collaborators/{username}/permission",
+    "/repos/{owner}/{repo}/pulls",
     "/repos/{owner}/{repo}/pulls/{pull_number}",
     "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs",
     "/repos/{owner}/{repo}/issues/{issue_number}/timeline",

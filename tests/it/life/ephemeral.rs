@@ -30,3 +30,16 @@ fn a_run_that_is_killed_takes_its_own_agent_and_instances_with_it() {
         checkout.living_below_state() == 0
     });
 }
+
+#[test]
+fn the_next_run_finds_nothing_of_the_one_before() {
+    let checkout = Checkout::new();
+    let settings = "    ephemeral: true\n    strategy: direct\n";
+    checkout.commit("v1", &checkout.config("hello", settings));
+    for _ in 0..2 {
+        // The same release: were it remembered, it would be serving already.
+        let said = checkout.runs(&["run"], 0, &["live after"]);
+        assert!(!said.contains("already serving"), "{said}");
+        assert_eq!(checkout.living_below_state(), 0);
+    }
+}

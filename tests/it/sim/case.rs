@@ -271,6 +271,7 @@ impl Case {
             settings: self.settings(),
             retry: false,
             pull_request: None,
+            told_as: Vec::new(),
             heard: 0,
         })
     }

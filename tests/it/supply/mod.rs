@@ -4,7 +4,7 @@
 mod bounds;
 mod pins;
 mod registry;
-mod server;
+pub(crate) mod server;
 mod web;
 
 use std::path::{Path, PathBuf};

@@ -34,6 +34,7 @@ const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// sides to it, and what draws a comment.
 const NPM_PACKAGES: &[(&str, &str)] = &[
     ("@octokit/openapi", "23.0.2"),
+    ("@octokit/webhooks-examples", "7.6.1"),
     ("@stoplight/prism-cli", "5.16.0"),
     ("jsdom", "29.1.1"),
     ("marked", "18.2.1"),

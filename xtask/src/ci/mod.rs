@@ -4,6 +4,7 @@
 //! how to run the failed ones again, and how many tests passed.
 
 mod count;
+mod files;
 mod install;
 mod step;
 

@@ -8,7 +8,7 @@ use std::thread;
 use anyhow::{Context, bail};
 
 use super::count::Count;
-use super::install;
+use super::{files, install};
 
 /// One named check.
 pub(crate) struct Step {
@@ -24,7 +24,8 @@ pub(crate) struct Step {
 pub(crate) enum Action {
     /// Installs what the other steps need.
     Install,
-    /// Runs these commands from the root, all of them, words separated by blanks.
+    /// Runs these commands from the root, all of them, words separated by blanks; one with `*` is
+    /// all files that it matches.
     Commands(&'static [&'static str]),
 }
 
@@ -60,11 +61,11 @@ pub(crate) const STEPS: &[Step] = &[
         "lint-actions",
         "action, workflows and scripts are valid and safe",
         &[
-            "target/tools/bin/shellcheck scripts/build.sh scripts/run.sh tests/workflows/recorder.sh .ci/run",
-            "target/tools/bin/actionlint .github/workflows/ci.yml docs/examples/deploy.yml docs/examples/commands.yml docs/examples/jobs.yml tests/workflows/uses-action.yml tests/workflows/uses-command.yml",
-            "target/tools/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml command/action.yml",
-            "target/tools/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml docs/examples/deploy.yml docs/examples/commands.yml docs/examples/jobs.yml tests/workflows/uses-action.yml tests/workflows/uses-command.yml",
-            "target/tools/bin/zizmor --offline --no-progress action.yml command/action.yml .github/workflows/ci.yml docs/examples/deploy.yml docs/examples/commands.yml docs/examples/jobs.yml tests/workflows/uses-action.yml tests/workflows/uses-command.yml",
+            "target/tools/bin/shellcheck scripts/*.sh tests/workflows/*.sh .ci/run",
+            "target/tools/bin/actionlint .github/workflows/*.yml docs/examples/*.yml tests/workflows/*.yml",
+            "target/tools/bin/check-jsonschema --builtin-schema vendor.github-actions **/action.yml",
+            "target/tools/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml docs/examples/*.yml tests/workflows/*.yml",
+            "target/tools/bin/zizmor --offline --no-progress **/action.yml .github/workflows/*.yml docs/examples/*.yml tests/workflows/*.yml",
         ],
     ),
     commands(
@@ -117,11 +118,12 @@ pub(crate) const STEPS: &[Step] = &[
 /// # Errors
 /// When it cannot be started or does not succeed; the message is the command to run again.
 pub(crate) fn run(command: &str, count: &mut Count) -> anyhow::Result<()> {
+    let words = files::expand(command, crate::root()).with_context(|| command.to_owned())?;
+    let command = words.join(" ");
     println!("$ {command}");
-    let mut words = command.split(' ');
-    let program = words.next().unwrap_or_default();
+    let (program, arguments) = words.split_first().context("a command has a program")?;
     let mut child = Command::new(program)
-        .args(words)
+        .args(arguments)
         .current_dir(crate::root())
         .env("PATH", install::path())
         // So that a test whose tool is missing fails instead of stepping aside.

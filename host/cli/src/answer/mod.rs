@@ -56,7 +56,11 @@ pub(crate) async fn answer(args: AnswerArgs) -> anyhow::Result<Exit> {
         show.line("this event is no new comment of a person at a pull request: nobody asks");
         return Ok(Exit::Success);
     };
-    let config = match crate::config::load(&crate::root()?, args.config.as_deref()) {
+    let root = crate::root()?;
+    if let Some(exit) = crate::refuse_untrusted(&root) {
+        return Ok(exit);
+    }
+    let config = match crate::config::load(&root, args.config.as_deref()) {
         Ok(config) => config,
         Err(error) => return Ok(crate::refuse_config(&error)),
     };

@@ -1,6 +1,6 @@
 //! Which surfaces of GitHub got the report, and what became of the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::api::ApiError;
 
@@ -40,18 +40,39 @@ enum Fate {
 
 /// What became of each surface.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Delivery(BTreeMap<Surface, Fate>);
+pub struct Delivery {
+    fates: BTreeMap<Surface, Fate>,
+    /// Those that do not have the newest yet.
+    due: BTreeSet<Surface>,
+}
 
 impl Delivery {
+    /// There is something new for these.
+    pub(super) fn expect(&mut self, surfaces: impl IntoIterator<Item = Surface>) {
+        self.due = surfaces.into_iter().collect();
+    }
+
+    /// A surface has the newest, as far as it takes it.
+    pub(super) fn met(&mut self, surface: Surface) {
+        self.due.remove(&surface);
+    }
+
+    /// There was no time for those that do not have the newest.
+    pub(super) fn cut_short(&mut self) {
+        for surface in std::mem::take(&mut self.due) {
+            self.note::<()>(surface, Err(ApiError::Cancelled));
+        }
+    }
+
     /// Note what came of telling a surface.
     pub fn note<T>(&mut self, surface: Surface, result: Result<T, ApiError>) -> Option<T> {
         match result {
             Ok(value) => {
-                self.0.insert(surface, Fate::Told);
+                self.fates.insert(surface, Fate::Told);
                 Some(value)
             }
             Err(error) => {
-                self.0.insert(surface, Fate::Failed(error));
+                self.fates.insert(surface, Fate::Failed(error));
                 None
             }
         }
@@ -59,7 +80,7 @@ impl Delivery {
 
     /// Note that a surface is not told, and why, in a few words.
     pub fn leave_off(&mut self, surface: Surface, why: &str) {
-        self.0
+        self.fates
             .entry(surface)
             .or_insert_with(|| Fate::Off(why.to_owned()));
     }
@@ -67,7 +88,7 @@ impl Delivery {
     /// Whether there is no use in telling a surface again: the token will not
     /// get more rights.
     pub fn is_shut(&self, surface: Surface) -> bool {
-        let fate = self.0.get(&surface);
+        let fate = self.fates.get(&surface);
         matches!(
             fate,
             Some(Fate::Failed(
@@ -78,13 +99,13 @@ impl Delivery {
 
     /// Whether a surface shows the report.
     pub fn is_told(&self, surface: Surface) -> bool {
-        self.0.get(&surface) == Some(&Fate::Told)
+        self.fates.get(&surface) == Some(&Fate::Told)
     }
 
     /// Names of the surfaces that should have been told and were not.
     pub fn failed(&self) -> Vec<&'static str> {
         let failed = self
-            .0
+            .fates
             .iter()
             .filter(|(_, fate)| matches!(fate, Fate::Failed(_)));
         failed.map(|(surface, _)| surface.name()).collect()
@@ -92,7 +113,7 @@ impl Delivery {
 
     /// Each surface and what became of it, plain text without line ends.
     pub fn parts(&self) -> Vec<String> {
-        self.0
+        self.fates
             .iter()
             .map(|(surface, fate)| self.part(*surface, fate))
             .collect()
@@ -143,6 +164,10 @@ mod tests {
              check ✅ · status off (configured so)"
         );
         assert_eq!(delivery.failed(), ["comment"]);
+        delivery.expect([Surface::Check, Surface::Status]);
+        delivery.met(Surface::Check);
+        delivery.cut_short();
+        assert_eq!(delivery.failed(), ["comment", "status"]);
         assert!(delivery.is_shut(Surface::Comment) && !delivery.is_shut(Surface::Check));
     }
 }

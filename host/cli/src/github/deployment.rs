@@ -251,7 +251,7 @@ fn payload(value: &Value) -> Value {
 }
 
 /// A value of a query.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {

@@ -45,6 +45,17 @@ impl Trigger {
         }
     }
 
+    /// Whether the commit that is checked out is the one that the event is about.
+    /// For `pull_request_target` GitHub checks out the base and not what the pull
+    /// request brings, unless the workflow asks for that.
+    pub(crate) fn is_about(&self, commit: &str, payload: &Value) -> bool {
+        let named = ["/pull_request/head/sha", "/pull_request/merge_commit_sha"];
+        self.event != "pull_request_target"
+            || named
+                .iter()
+                .any(|path| payload.pointer(path).and_then(Value::as_str) == Some(commit))
+    }
+
     /// From the job's variables; `variable` reads one, `payload` is the event
     /// file. Outside of Actions it is the command line.
     pub(crate) fn of(variable: &dyn Fn(&str) -> Option<String>, payload: &Value) -> Trigger {
@@ -119,6 +130,17 @@ mod tests {
             (trigger.reach, trigger.pull_request),
             (Reach::Preview, Some(12))
         );
+    }
+
+    #[test]
+    fn the_base_is_not_what_the_pull_request_brings() {
+        let payload =
+            json!({ "pull_request": { "head": { "sha": "ab" }, "merge_commit_sha": null } });
+        let about = |event, commit| {
+            trigger(event, "refs/heads/main", payload.clone()).is_about(commit, &payload)
+        };
+        assert!(about("pull_request_target", "ab") && !about("pull_request_target", "cd"));
+        assert!(about("pull_request", "cd"));
     }
 
     #[test]

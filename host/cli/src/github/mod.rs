@@ -1,6 +1,7 @@
 //! What GitHub tells a job, and what a job tells GitHub.
 //!
-//! In: [`event`] (what caused a run) and [`place`] (where it is). Out: files of
+//! In: [`event`] (what caused a run), [`trust`] (whether its checkout may be
+//! used for that) and [`place`] (where it is). Out: files of
 //! the runner ([`output`]), and over the [`api`] the [`comment`] of a pull
 //! request, a [`check`], [`status`]es and [`deployment`]s: [`surfaces`] tells all of
 //! them, `teller` does so beside a run, and [`delivery`] is what became of each.
@@ -19,3 +20,4 @@ pub mod pull_request;
 pub mod status;
 pub mod surfaces;
 pub(crate) mod teller;
+pub(crate) mod trust;

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::api::{Api, ApiError};
+use super::deployment::encoded;
 use super::place::Place;
 
 #[derive(Debug, Deserialize)]
@@ -35,6 +36,35 @@ pub async fn of_commit(api: &Api, place: &Place, commit: &str) -> Result<Option<
         Err(error) => return Err(error),
     };
     Ok(best(&pulls, commit))
+}
+
+/// The open pull request whose head is this commit, at the end of a branch that
+/// may be a fork's. The same branch may be in several, which go to different
+/// branches: then the one that is `likely`, or the oldest. Nothing where the
+/// branch has moved on.
+///
+/// # Errors
+/// See [`ApiError`].
+pub async fn of_branch(
+    api: &Api,
+    place: &Place,
+    owner: &str,
+    branch: &str,
+    likely: Option<u64>,
+) -> Result<Option<u64>, ApiError> {
+    let path = place.path("/pulls");
+    let head = encoded(&format!("{owner}:{branch}"));
+    let pulls: Vec<Pull> = api
+        .list(&path, &format!("&state=open&head={head}"), None)
+        .await?;
+    let numbers: Vec<u64> = pulls
+        .iter()
+        // GitHub forgets the condition where it does not like its form.
+        .filter(|pull| pull.head.sha == place.head)
+        .map(|pull| pull.number)
+        .collect();
+    let is_there = likely.filter(|number| numbers.contains(number));
+    Ok(is_there.or(numbers.into_iter().min()))
 }
 
 fn best(pulls: &[Pull], commit: &str) -> Option<u64> {

@@ -36,8 +36,8 @@ pub struct EnvironmentPage {
 /// Which surfaces are told, and of what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// What comment and check are called: the application, and the environments
-    /// where the job is for some alone.
+    /// What comment and check are called, see [`name`]; of a run that goes on
+    /// with a rollout, as those of the run that began it.
     pub id: String,
     /// The environments that the job is for; empty where for all.
     pub environments: Vec<String>,
@@ -136,6 +136,11 @@ impl<'a> Surfaces<'a> {
                 return;
             };
             self.place.head.clone_from(&rollout.candidate.commit);
+            let id = name(&report.app, &rollout.told_as);
+            if self.wanted.id != id {
+                self.wanted.id = id;
+                (self.comment, self.check) = (None, None);
+            }
         }
         self.told.links.speaks = self.wanted.speaks;
         self.told.links.run = Some(self.place.run_url());
@@ -148,10 +153,35 @@ impl<'a> Surfaces<'a> {
                     .insert(name.clone(), url.clone());
             }
         }
+        let expected = [
+            (
+                self.wanted.comment && at_pull(report).is_some(),
+                Surface::Comment,
+            ),
+            (self.wanted.status, Surface::Status),
+            (self.wanted.check, Surface::Check),
+            (
+                self.wanted.deployment && !report.rollouts.is_empty(),
+                Surface::Deployment,
+            ),
+        ];
+        let expected = expected.into_iter().filter(|(is_wanted, _)| *is_wanted);
+        self.told
+            .delivery
+            .expect(expected.map(|(_, surface)| surface));
         self.tell_comment(report).await;
+        self.told.delivery.met(Surface::Comment);
         self.tell_statuses(report).await;
+        self.told.delivery.met(Surface::Status);
         self.tell_check(report).await;
+        self.told.delivery.met(Surface::Check);
         self.tell_deployments(report).await;
+        self.told.delivery.met(Surface::Deployment);
+    }
+
+    /// Telling was ended from outside: what has not got the newest is noted.
+    pub fn cut_short(&mut self) {
+        self.told.delivery.cut_short();
     }
 
     /// What people said at a pull request so far. What cannot be read is noted
@@ -170,11 +200,7 @@ impl<'a> Surfaces<'a> {
     }
 
     async fn tell_comment(&mut self, report: &Report) {
-        let of_rollout = report
-            .rollouts
-            .last()
-            .and_then(|rollout| rollout.pull_request);
-        let Some(pull_request) = report.pull_request.or(of_rollout) else {
+        let Some(pull_request) = at_pull(report) else {
             let why = "the commit belongs to no pull request";
             self.told.delivery.leave_off(Surface::Comment, why);
             return;
@@ -328,6 +354,24 @@ impl<'a> Surfaces<'a> {
         self.told.environment_url = page.url;
         said
     }
+}
+
+/// What comment and check of a run are called: the application, and where the
+/// run is for some environments alone, those.
+pub fn name(app: &str, environments: &[String]) -> String {
+    match environments {
+        [] => app.to_owned(),
+        chosen => format!("{app}/{}", chosen.join(",")),
+    }
+}
+
+/// The pull request that a run is told at: its own, or that of the rollout that
+/// it goes on with.
+fn at_pull(report: &Report) -> Option<u64> {
+    let newest = report.rollouts.last();
+    report
+        .pull_request
+        .or(newest.and_then(|rollout| rollout.pull_request))
 }
 
 /// All remarks of a run on its code.

@@ -1,5 +1,5 @@
 //! Tells GitHub of a run beside it: the run never waits for GitHub, except for
-//! a while at its end.
+//! a while at its end, which is seconds where the job was cancelled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use baepo_core::time::{Millis, Time};
 use baepo_runtime::capability::redact::Redactor;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
 use super::place::Place;
@@ -31,6 +32,12 @@ const LONGEST_QUIET: Millis = Millis::from_secs(960);
 /// a job has a thousand in an hour for all that its repository does.
 const MOST_REQUESTS: u32 = 22;
 
+/// How long the end may take to be told once the job is cancelled. The runner
+/// asks again after 7.5 s and kills after 2.5 s more; the way back comes first.
+const CANCELLED_END: Duration = Duration::from_secs(4);
+/// How long something that is not the end may still take then.
+const CANCELLED_MIDDLE: Duration = Duration::from_secs(1);
+
 /// What comes in.
 enum Offer {
     /// How the run stands.
@@ -47,8 +54,14 @@ pub(crate) struct Teller {
 }
 
 impl Teller {
-    /// Begin.
-    pub(crate) fn start(api: Api, place: Place, wanted: Wanted, redactor: Arc<Redactor>) -> Teller {
+    /// Begin; `cancel` is cancelled when the job is.
+    pub(crate) fn start(
+        api: Api,
+        place: Place,
+        wanted: Wanted,
+        redactor: Arc<Redactor>,
+        cancel: CancellationToken,
+    ) -> Teller {
         let (offers, received) = mpsc::unbounded_channel();
         let is_wanted = Arc::new(AtomicBool::new(true));
         let flag = Arc::clone(&is_wanted);
@@ -58,7 +71,7 @@ impl Teller {
         let task = tokio::task::spawn_blocking(move || {
             runtime.block_on(async {
                 let surfaces = Surfaces::new(&api, place, wanted, redactor);
-                listen(&api, surfaces, received, &flag).await
+                listen(&api, surfaces, received, &flag, &cancel).await
             })
         });
         Teller {
@@ -96,6 +109,7 @@ async fn listen(
     mut surfaces: Surfaces<'_>,
     mut offers: mpsc::UnboundedReceiver<Offer>,
     is_wanted: &AtomicBool,
+    cancel: &CancellationToken,
 ) -> Told {
     let mut pace = Pace::default();
     let mut next = offers.recv().await;
@@ -116,12 +130,26 @@ async fn listen(
             has_ended = report.ended.is_some();
             let is_due = api.requests() < MOST_REQUESTS && pace.is_due(&report, api.clock().now());
             if has_ended || is_due {
-                surfaces.tell(&report).await;
+                let most = match has_ended {
+                    true => CANCELLED_END,
+                    false => CANCELLED_MIDDLE,
+                };
+                let is_told = tokio::select! {
+                    () = surfaces.tell(&report) => true,
+                    () = after(cancel, most) => false,
+                };
+                if !is_told {
+                    surfaces.cut_short();
+                }
             }
         }
         for (pull_request, answer) in questions {
+            let signals = tokio::select! {
+                signals = surfaces.signals(pull_request) => signals,
+                () = after(cancel, CANCELLED_MIDDLE) => Vec::new(),
+            };
             // Who asked may have waited long enough.
-            let _ = answer.send(surfaces.signals(pull_request).await);
+            let _ = answer.send(signals);
         }
         if has_ended {
             break;
@@ -136,6 +164,12 @@ async fn listen(
         };
     }
     surfaces.into_told()
+}
+
+/// So long after the job was cancelled, or from now on where it was before.
+async fn after(cancel: &CancellationToken, time: Duration) {
+    cancel.cancelled().await;
+    tokio::time::sleep(time).await;
 }
 
 /// When an edit is worth it.

@@ -72,6 +72,9 @@ pub(crate) enum NoPlan {
 /// If the configuration is not there or not right.
 pub(crate) async fn plan(args: PlanArgs) -> anyhow::Result<Exit> {
     let root = crate::root()?;
+    if let Some(exit) = crate::refuse_untrusted(&root) {
+        return Ok(exit);
+    }
     let config = match crate::config::load(&root, args.config.as_deref()) {
         Ok(config) => config,
         Err(error) => return Ok(crate::refuse_config(&error)),

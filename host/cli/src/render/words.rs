@@ -77,7 +77,12 @@ pub fn headline(report: &Report) -> String {
             Some(Outcome::RolledBack) => "Rolled back",
             _ => return rollout_headline(rollout),
         };
-        let (weight, environment) = (rollout.weight, &rollout.environment);
+        let environment = &rollout.environment;
+        // Where it is back already, how far it had come says more.
+        let weight = match early.map(|end| end.outcome) {
+            Some(Outcome::RolledBack) if rollout.weight.value() == 0 => rollout.peak,
+            _ => rollout.weight,
+        };
         let reason = early.map_or("", |end| end.reason.as_str());
         return format!("{how} at {weight} in {environment}: {reason}");
     }

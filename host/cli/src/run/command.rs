@@ -73,6 +73,9 @@ fn max_wait(text: &str) -> Result<Duration, String> {
 pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     let show = Show::new(args.output.is_json());
     let root = crate::root()?;
+    if let Some(exit) = crate::refuse_untrusted(&root) {
+        return Ok(exit);
+    }
     let config = match crate::config::load(&root, args.config.as_deref()) {
         Ok(config) => config,
         Err(error) => return Ok(crate::refuse_config(&error)),
@@ -94,6 +97,10 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     }
     let payload = payload();
     let mut trigger = Trigger::of(&variable, &payload);
+    if !trigger.is_about(&revision.commit, &payload) {
+        // What is built here says nothing of what the pull request brings.
+        trigger.reach = Reach::Plan;
+    }
     let mut environments = args.environment;
     if let (true, Some(name)) = (environments.is_empty(), &trigger.environment) {
         environments.push(name.clone());
@@ -158,7 +165,7 @@ pub(crate) async fn act_on(
     // The rollout knows which pull request it came from.
     trigger.pull_request = None;
     let place = Place::of(&variable, &payload());
-    // The comment of the whole application is the one that told of it.
+    // What told of it says how it goes on.
     let wanted = github::wanted(config, &[], &trigger, &work);
     let teller = github::teller(config, place, wanted, &mut trigger, show).await;
     let options = RunOptions {

@@ -10,7 +10,7 @@ use baepo_core::verdict::Level;
 use serde_json::Value;
 
 use super::Work;
-use super::command::variable;
+use super::command::{cancelled_by_signals, variable};
 use crate::config::Config;
 use crate::github::api::{Access, Api, Clock};
 use crate::github::delivery::Surface;
@@ -18,7 +18,7 @@ use crate::github::event::{Reach, Trigger};
 use crate::github::output;
 use crate::github::place::Place;
 use crate::github::pull_request;
-use crate::github::surfaces::{EnvironmentPage, Told, Wanted, annotations};
+use crate::github::surfaces::{self, EnvironmentPage, Told, Wanted, annotations};
 use crate::github::teller::Teller;
 use crate::render::{headline, json, markdown};
 use crate::show::Show;
@@ -36,10 +36,6 @@ pub(crate) fn wanted(
     trigger: &Trigger,
     work: &Work,
 ) -> Wanted {
-    let id = match environments {
-        [] => config.app.clone(),
-        chosen => format!("{}/{}", config.app, chosen.join(",")),
-    };
     let pages = config.environments.iter().map(|environment| {
         let page = EnvironmentPage {
             url: environment.url.clone(),
@@ -48,7 +44,7 @@ pub(crate) fn wanted(
         (environment.name.clone(), page)
     });
     Wanted {
-        id,
+        id: surfaces::name(&config.app, environments),
         environments: environments.to_vec(),
         comment: config.github.comment,
         check: config.github.check,
@@ -118,7 +114,8 @@ pub(crate) async fn teller(
         }
     }
     let redactor = crate::outside::outside().secrets.redactor();
-    Some(Teller::start(api, place, wanted, redactor))
+    let cancel = cancelled_by_signals();
+    Some(Teller::start(api, place, wanted, redactor, cancel))
 }
 
 /// Outputs and summary of a GitHub job, and in its log what became of the

@@ -110,6 +110,7 @@ impl Run<'_> {
             settings: last.begin.settings,
             retry: true,
             pull_request: last.begin.pull_request,
+            told_as: last.begin.told_as,
             heard: 0,
         };
         let intent = Intent::Rollback(Box::new(begin));
@@ -185,6 +186,7 @@ impl Run<'_> {
             },
             retry: matches!(self.options.work, Work::Revision { retry: true, .. }),
             pull_request: self.options.trigger.pull_request,
+            told_as: self.options.environments.clone(),
             heard: 0,
         };
         let state = baepo_runtime::driver::load(&*target).await.ok();

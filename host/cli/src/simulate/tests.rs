@@ -132,6 +132,7 @@ fn simulation(scenario: Scenario) -> Simulation {
         },
         retry: true,
         pull_request: None,
+        told_as: Vec::new(),
         heard: 0,
     };
     let state = State {

@@ -38,6 +38,9 @@ pub struct RolloutReport {
     /// The pull request that is told.
     #[serde(default)]
     pub pull_request: Option<u64>,
+    /// The environments that the run was for, where it was for some alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told_as: Vec<String>,
     /// n.
     pub instances: u32,
     /// When it began.
@@ -153,6 +156,7 @@ impl RolloutReport {
             release: begin.candidate.digest,
             stable: stable.map(|release| release.revision.clone()),
             pull_request: begin.pull_request,
+            told_as: begin.told_as.clone(),
             instances: begin.settings.instances,
             began,
             ended: None,

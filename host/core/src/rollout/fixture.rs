@@ -60,6 +60,7 @@ pub(super) fn begin(number: u8) -> Box<Begin> {
         },
         retry: false,
         pull_request: None,
+        told_as: Vec::new(),
         heard: 0,
     })
 }

@@ -109,6 +109,10 @@ pub struct Begin {
     pub retry: bool,
     /// The pull request that is told how it goes, however it is resumed.
     pub pull_request: Option<u64>,
+    /// The environments that the run was for, where it was for some alone: what
+    /// it tells has their names, also for whoever goes on with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told_as: Vec<String>,
     /// The number of the newest signal said before; those are not for this
     /// rollout.
     pub heard: u64,

@@ -148,7 +148,7 @@ impl Machine {
             return Some(Done {
                 outcome: Outcome::Succeeded,
                 cause: Cause::AlreadyServing,
-                reason: format!("{name} is serving already"),
+                reason: format!("already serving: {name}"),
                 resume_at: None,
             });
         }

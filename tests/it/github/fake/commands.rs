@@ -42,6 +42,16 @@ fn of_repository(state: &mut State, asked: &Asked, actor: Actor, parts: &[&str])
             }
             None => Answer::error(404, &format!("{login} is not a user")),
         },
+        ("GET", ["pulls"]) => {
+            let asks = |pair: &str| asked.query.split('&').any(|asked| asked == pair);
+            let open = state.pulls.iter().filter(|pull| !pull.is_merged);
+            let found = open.filter(|pull| {
+                let owner = if pull.is_of_fork { "somebody" } else { "acme" };
+                asks("state=open") && asks(&format!("head={owner}%3Abread"))
+            });
+            let items = found.map(|pull| shapes::pull(pull, PERSON.1)).collect();
+            Answer::page(&asked.path, &asked.query, items, None)
+        }
         ("GET", ["pulls", number]) => {
             let found = state
                 .pulls

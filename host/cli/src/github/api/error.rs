@@ -37,6 +37,9 @@ pub enum ApiError {
         /// How long was waited for this call.
         waited: Duration,
     },
+    /// The job was cancelled, and the runner waits only for seconds.
+    #[error("the job was cancelled before GitHub had answered")]
+    Cancelled,
     /// The answer is not what GitHub's description promises.
     #[error("GitHub's answer makes no sense: {0}")]
     Strange(String),

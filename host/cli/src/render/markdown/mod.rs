@@ -9,6 +9,7 @@
 mod diagram;
 pub mod escape;
 mod foreign;
+mod hearsay;
 mod section;
 mod tables;
 
@@ -21,6 +22,7 @@ use baepo_core::rollout::{Cause, Outcome};
 use super::words::{self, at_turning};
 use super::{grouped, headline, next_step, percent};
 use escape::{brief, code, html, link};
+pub use hearsay::hearsay;
 use section::{Room, Section, fit};
 
 /// The longest headline: it holds a reason, which may be a plugin's.

@@ -47,6 +47,10 @@ pub struct AgentOptions {
     /// Whether it takes the place of an agent that runs: its socket, its state
     /// and its instances, without a request lost in between.
     pub takes_over: bool,
+    /// Whether nothing is taken over from an agent that worked in this
+    /// directory before: what it remembers is forgotten, what it left running
+    /// is ended.
+    pub starts_anew: bool,
 }
 
 /// Why an agent does not start. What an earlier one started runs on.
@@ -111,6 +115,9 @@ impl Tenure {
     /// Take the directory and the sockets in it, and take over the instances.
     async fn begin(options: &AgentOptions, router: Router) -> Result<Tenure, AgentError> {
         let store = Store::open(&options.state_dir)?;
+        if options.starts_anew {
+            forget(&store).await?;
+        }
         let bind = |path: PathBuf| {
             bind_private(&path).map_err(|source| AgentError::Control { path, source })
         };
@@ -338,6 +345,18 @@ fn is_same_door(asked: &Listen, bound: &Listen) -> bool {
         }
         _ => asked == bound,
     }
+}
+
+/// End what an agent that is gone has left, and forget it.
+async fn forget(store: &Store) -> Result<(), StoreError> {
+    // What cannot be read names no processes.
+    if let Ok(saved) = store.load() {
+        let marked = blocking(move || process::find_marked(&saved.agent)).await;
+        for found in &marked {
+            process::end(&found.birth);
+        }
+    }
+    store.clear()
 }
 
 /// Take over the processes of an agent that is gone, end those that nobody

@@ -210,6 +210,30 @@ impl Store {
         }
     }
 
+    /// Forget what an agent remembered here: releases, their files and the
+    /// document. Blocks.
+    pub(super) fn clear(&self) -> Result<(), StoreError> {
+        let io = |what, path: &Path| {
+            let path = path.to_owned();
+            move |source| StoreError::Io { what, path, source }
+        };
+        for name in ["agent.json", "document"] {
+            let path = self.dir.join(name);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(io("remove", &path)(error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        for name in ["contents", "releases"] {
+            let path = self.dir.join(name);
+            fs::remove_dir_all(&path).map_err(io("remove", &path))?;
+            fs::create_dir(&path).map_err(io("make", &path))?;
+        }
+        Ok(())
+    }
+
     /// Remember. Blocks.
     pub(super) fn save(&self, saved: &Saved) -> io::Result<()> {
         let bytes = serde_json::to_vec_pretty(saved).map_err(io::Error::other)?;
@@ -298,6 +322,22 @@ mod tests {
         assert_eq!(store.load_document().unwrap(), Document::default());
         store.save_document(&document).unwrap();
         assert_eq!(store.load_document().unwrap(), document);
+    }
+
+    #[test]
+    fn what_is_cleared_is_as_if_it_never_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        store.clear().unwrap();
+        let mut saved = store.load().unwrap();
+        saved.newest_token = 7;
+        store.save(&saved).unwrap();
+        fs::write(store.dir().join("contents/a"), "a").unwrap();
+        fs::write(store.dir().join("document"), "damaged").unwrap();
+        store.clear().unwrap();
+        assert_eq!(store.load().unwrap().newest_token, 0);
+        assert_eq!(store.load_document().unwrap(), Document::default());
+        assert!(!store.dir().join("contents/a").exists());
     }
 
     #[test]
