@@ -111,6 +111,9 @@ impl Config for Prometheus {
             }
         }
         check_names(fields, &config);
+        // Each counter has its part, so that false alarms of all of them together
+        // stay below α.
+        config.settings.alpha /= config.counters.len().max(1) as f64;
         let is_judged = config.gauges.iter().any(Gauge::is_judged);
         if config.counters.is_empty() && !is_judged && fields.is_fine("queries") {
             fields.problem(

@@ -192,7 +192,7 @@ impl Shown<'_> {
                 settings.beta,
             ),
         };
-        let limit = count((1.0 / level) as u64);
+        let limit = count((1.0 / level).round() as u64);
         format!("E = {}, limit {limit}", evidence(e.value()))
     }
 

@@ -162,6 +162,21 @@ fn without_settings_the_counters_of_the_agent_are_judged() {
 }
 
 #[test]
+fn false_alarms_are_shared_by_all_counters() {
+    let of = |kind: &str| format!("baepo_{kind}_total{{r=\"{{{{release}}}}\"}}");
+    let query = |name: &str| json!({ "name": name, "requests": of("requests"), "failures": of("failures") });
+    let mut request = request(json!({ "queries": [query("a"), query("b"), query("c")] }));
+    look(&mut request, agent((0, 0), (0, 0)));
+    let observation = look(&mut request, agent((100, 0), (100, 50)));
+    assert_eq!(observation.verdict, Verdict::Failing);
+    assert!(
+        observation.reason.contains("limit 300)"),
+        "{}",
+        observation.reason
+    );
+}
+
+#[test]
 fn what_was_counted_before_the_first_look_is_not_the_candidates() {
     let mut request = request(json!({}));
     look(&mut request, agent((10_000, 20), (5_000, 4_000)));

@@ -33,6 +33,26 @@ fn a_bad_revision_is_taken_back_in_its_preview_by_http_alone() {
     assert_eq!(checkout.serves_wholly(), Some(good));
 }
 
+#[test]
+fn every_monitor_that_is_shown_can_be_used() {
+    let page = include_str!("../../../docs/monitors.md");
+    let blocks = page
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
+    let mut seen = 0;
+    for block in blocks {
+        assert!(block.starts_with("monitors:"), "{block}");
+        let block = block.replace('\n', "\n    ");
+        let checkout = Checkout::new();
+        let monitors = format!("{}\n", block.trim_end());
+        checkout.commit("v1", &config(&checkout, "zero", "", &monitors));
+        checkout.runs(&["plan"], 0, &[]);
+        seen += 1;
+    }
+    assert!(seen >= 3, "{seen} configurations are shown");
+}
+
 /// The control socket below a folder.
 fn control_socket(folder: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).ok()?.flatten();
