@@ -100,10 +100,11 @@ impl Scene {
             "address": prometheus.url(), "template": "haproxy", "selector": selector,
         });
         let instance = |service: &Service| [service.address.to_string()];
+        let grant = prometheus.grant();
         let watch = Watch::start(
             "prometheus",
             config,
-            &prometheus.grant(),
+            &grant,
             side(1, &instance(&services[0])),
             side(2, &instance(&services[1])),
         );

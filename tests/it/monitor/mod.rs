@@ -55,8 +55,8 @@ impl Watch {
     ) -> Result<Watch> {
         let path = guest::root().join(format!("plugins/dist/{name}.wasm"));
         let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
-        let plugin = guest::load_bytes(&guest::host()?, &bytes, guest::grants(allow)?, None);
-        let plugin = plugin.await?;
+        let (host, grants) = (guest::host()?, guest::grants(allow)?);
+        let plugin = guest::load_bytes(&host, &bytes, grants, None).await?;
         let config = config.to_string();
         let context = CallContext::bare();
         plugin.describe_monitor(&context, &config).await.result?;
