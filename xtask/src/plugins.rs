@@ -21,13 +21,15 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 
 /// Crates of `plugins/` that become components. The name of the file in
 /// `dist` is the name by which users know the plugin.
-const PLUGINS: [&str; 8] = [
+const PLUGINS: [&str; 10] = [
     "blue-green",
     "canary",
     "command",
     "digest",
     "direct",
+    "http",
     "junit",
+    "prometheus",
     "rolling",
     "traffic",
 ];

@@ -17,7 +17,7 @@ use crate::plugin::supply::{Component, Supply};
 use crate::sandbox;
 
 /// The first-party components, embedded.
-pub(crate) const BUILTINS: [(&str, &[u8]); 8] = [
+pub(crate) const BUILTINS: [(&str, &[u8]); 10] = [
     (
         "command",
         include_bytes!("../../../plugins/dist/command.wasm"),
@@ -43,6 +43,11 @@ pub(crate) const BUILTINS: [(&str, &[u8]); 8] = [
         "traffic",
         include_bytes!("../../../plugins/dist/traffic.wasm"),
     ),
+    (
+        "prometheus",
+        include_bytes!("../../../plugins/dist/prometheus.wasm"),
+    ),
+    ("http", include_bytes!("../../../plugins/dist/http.wasm")),
     (
         "digest",
         include_bytes!("../../../plugins/dist/digest.wasm"),

@@ -159,6 +159,39 @@ impl Fields {
         }
     }
 
+    /// As [`Fields::block`], for a list of mappings; mistakes are noted by
+    /// index.
+    pub fn blocks<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&mut Fields) -> T,
+    ) -> Option<Vec<T>> {
+        let items = match self.take(key)? {
+            Value::Array(items) => items,
+            other => {
+                self.problem(key, format!("must be a list, not {}", describe(&other)));
+                return None;
+            }
+        };
+        let mut blocks = Vec::new();
+        for (i, item) in items.into_iter().enumerate() {
+            let at = format!("{key}.{i}");
+            let Value::Object(values) = item else {
+                self.problem(&at, format!("must be a mapping, not {}", describe(&item)));
+                continue;
+            };
+            let mut inner = Fields {
+                path: self.place(&at),
+                values,
+                known: Vec::new(),
+                problems: Vec::new(),
+            };
+            blocks.push(read(&mut inner));
+            self.problems.extend(inner.close());
+        }
+        Some(blocks)
+    }
+
     /// The keys and values of a mapping whose keys are the user's.
     pub fn map(&mut self, key: &'static str) -> Vec<(String, Value)> {
         match self.take(key) {

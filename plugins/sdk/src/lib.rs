@@ -10,7 +10,8 @@
 //! - one macro per hook – [`export_build!`], [`export_test!`],
 //!   [`export_strategy!`], [`export_monitor!`], [`export_feedback!`],
 //!   [`export_target!`]
-//! - capabilities – [`process`], [`workspace`], [`info!`] and its sisters
+//! - capabilities – [`process`], [`workspace`], [`http`], [`info!`] and its
+//!   sisters
 //! - [`rehearsal`] – drive a strategy to its end in an ordinary unit test
 //!
 //! ```
@@ -45,6 +46,7 @@ pub mod bindings;
 pub mod build;
 pub mod config;
 pub mod feedback;
+pub mod http;
 pub mod log;
 pub mod monitor;
 pub mod process;
@@ -53,6 +55,7 @@ pub mod rehearsal;
 pub mod strategy;
 pub mod target;
 pub mod test;
+pub mod text;
 pub mod units;
 pub mod workspace;
 

@@ -112,6 +112,19 @@ async fn a_name_that_changes_its_meaning_is_resolved_once_and_checked_each_time(
 }
 
 #[tokio::test]
+async fn the_grant_for_instances_is_nothing_where_a_call_is_about_none() -> Result<()> {
+    let (address, heads, server) = serve(HELLO).await?;
+    let url = format!("http://{address}/");
+    let context = CallContext::bare();
+    let outcome = build("fetch", r#"{"net":["endpoints"]}"#, &url, &context).await?;
+    let denied = format!("denied: http://{address}");
+    assert_eq!(guest::said(&outcome), denied);
+    assert_eq!(noted(&heads).len(), 0);
+    server.abort();
+    Ok(())
+}
+
+#[tokio::test]
 async fn no_name_leads_inside_however_the_address_is_written() -> Result<()> {
     for address in [
         "169.254.169.254",

@@ -18,7 +18,14 @@ const PYTHON_TOOLS: &[(&str, &str)] = &[
 
 /// What benchmarks and tests compare with, and the registry that tests push to and pull
 /// from: a program, in the Debian package of the same name.
-const PROGRAMS: &[&str] = &["docker-registry", "haproxy", "nginx", "skopeo", "wrk"];
+const PROGRAMS: &[&str] = &[
+    "docker-registry",
+    "haproxy",
+    "nginx",
+    "prometheus",
+    "skopeo",
+    "wrk",
+];
 
 /// What draws a comment and what its tools run on: a program, and the Debian
 /// package that has it.
@@ -142,6 +149,7 @@ fn programs(missing: &mut Vec<String>) {
     let wanted: Vec<&str> = absent().collect();
     if !wanted.is_empty() {
         apt_install(&wanted);
+        stop_service(&wanted);
     }
     for program in absent() {
         missing.push(format!("{program} is missing: apt-get install {program}"));
@@ -160,6 +168,15 @@ fn is_package(name: &str) -> bool {
         .args(["--show", "--showformat=${Status}", name])
         .output()
         .is_ok_and(|output| output.stdout.ends_with(b" ok installed"))
+}
+
+/// Tests start their own Prometheus; the service that its package starts where
+/// there is a service manager would only scrape and write for nobody.
+fn stop_service(installed: &[&str]) {
+    let is_managed = Path::new("/run/systemd/system").is_dir();
+    if is_managed && installed.contains(&"prometheus") {
+        as_root("systemctl", &["disable", "--now", "prometheus"]);
+    }
 }
 
 fn apt_install(packages: &[&str]) {

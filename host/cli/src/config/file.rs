@@ -153,7 +153,8 @@ pub struct AllowFile {
     /// Programs that it may run, with whatever they do.
     #[schemars(example = ["cargo"])]
     pub run: Option<Vec<PlainText>>,
-    /// Addresses that it may speak to: scheme, host and port.
+    /// Addresses that it may speak to: scheme, host and port; `endpoints` for the
+    /// instances of the rollout.
     #[schemars(example = ["https://prom.acme.dev:443"])]
     pub net: Option<Vec<PlainText>>,
     /// Paths or globs of the checkout that it may read.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use baepo_runtime::capability::address::ENDPOINTS;
 use baepo_runtime::plugin::LimitKey;
 use baepo_runtime::supply::Remote;
 use serde_json::{Map, Value, json};
@@ -35,7 +36,7 @@ impl Hook {
 }
 
 /// The plugins that come with baepo, and what they do.
-pub(crate) const BUILTINS: [(&str, Hook); 8] = [
+pub(crate) const BUILTINS: [(&str, Hook); 10] = [
     ("command", Hook::Build),
     ("junit", Hook::Test),
     ("direct", Hook::Strategy),
@@ -43,14 +44,20 @@ pub(crate) const BUILTINS: [(&str, Hook); 8] = [
     ("canary", Hook::Strategy),
     ("rolling", Hook::Strategy),
     ("traffic", Hook::Monitor),
+    ("prometheus", Hook::Monitor),
+    ("http", Hook::Monitor),
     ("digest", Hook::Feedback),
 ];
 
 /// Where the settings are of a plugin that the file does not name.
 pub(crate) const UNASKED: &str = "feedback.with";
 
+/// The plugin that may speak to the instances of its rollout where its `allow:`
+/// is not written: there is nothing else that it could do.
+const PROBE: &str = "http";
+
 /// Named in the documentation, not in this version.
-const LATER: [&str; 3] = ["prometheus", "http", "logs"];
+const LATER: [&str; 1] = ["logs"];
 
 impl Resolver<'_> {
     pub(crate) fn resolve_build(&mut self, build: Option<Build>) -> Vec<PluginUse> {
@@ -163,13 +170,21 @@ impl Resolver<'_> {
                 .into_owned(),
             (None, PluginRef::Remote(remote)) => remote.name(),
         };
+        let allow = match (full.allow, &plugin) {
+            (Some(allow), _) => resolve_allow(allow),
+            (None, PluginRef::Builtin(name)) if name == PROBE => Allow {
+                net: vec![ENDPOINTS.to_owned()],
+                ..Allow::default()
+            },
+            (None, _) => Allow::default(),
+        };
         Some(PluginUse {
             name,
             plugin,
             // The text was checked by its format.
             sha256: full.sha256.and_then(|text| text.0.parse().ok()),
             with: Value::Object(full.with.unwrap_or_else(Map::new)),
-            allow: resolve_allow(full.allow.unwrap_or_default()),
+            allow,
             limits: resolve_plugin_limits(&full.limits.unwrap_or_default()),
             with_at: format!("{at}.with"),
         })

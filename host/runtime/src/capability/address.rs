@@ -35,6 +35,9 @@ impl Scheme {
     }
 }
 
+/// The pattern that stands for the instances which a call is about.
+pub const ENDPOINTS: &str = "endpoints";
+
 /// Where a request goes, before any name is resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
@@ -91,6 +94,10 @@ impl fmt::Display for Destination {
 /// `http://127.0.0.1:*`, `http://10.0.0.0/8:9090`: scheme, host and port. Only a
 /// pattern with an address or a network in it, or with `localhost`, reaches
 /// loopback, link-local and private ranges.
+///
+/// The word [`ENDPOINTS`] is a pattern as well. By itself it stands for no
+/// address: which ones are meant is known only with the call, see
+/// [`Permit::at`](super::permit::Permit::at).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NetPattern {
@@ -107,6 +114,8 @@ enum HostPattern {
     /// All names that end with this, which begins with a dot.
     Under(String),
     Network(IpAddr, u8),
+    /// The instances that the call is about.
+    Endpoints,
 }
 
 /// The text is not a pattern for addresses.
@@ -132,6 +141,7 @@ impl NetPattern {
                 .host
                 .parse()
                 .is_ok_and(|address| self.covers(address)),
+            HostPattern::Endpoints => false,
         };
         is_host && self.scheme == destination.scheme && self.allows_port(destination.port)
     }
@@ -149,7 +159,13 @@ impl NetPattern {
                 is_public(address) || is_loopback(address)
             }
             HostPattern::Name(_) | HostPattern::Under(_) => is_public(address),
+            HostPattern::Endpoints => false,
         }
+    }
+
+    /// Whether it is the word that stands for the instances of the call.
+    pub fn is_endpoints(&self) -> bool {
+        matches!(self.host, HostPattern::Endpoints)
     }
 
     /// Whether it names an address or a network rather than a name.
@@ -191,12 +207,22 @@ impl FromStr for NetPattern {
             text: text.chars().take(200).collect(),
             why,
         };
+        if text == ENDPOINTS {
+            return Ok(NetPattern {
+                text: text.into(),
+                scheme: Scheme::Http,
+                host: HostPattern::Endpoints,
+                port: None,
+            });
+        }
         let (scheme, rest) = if let Some(rest) = text.strip_prefix("https://") {
             (Scheme::Https, rest)
         } else if let Some(rest) = text.strip_prefix("http://") {
             (Scheme::Http, rest)
         } else {
-            return Err(error("it must begin with `http://` or `https://`"));
+            return Err(error(
+                "it must begin with `http://` or `https://`, or be the word `endpoints`",
+            ));
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['?', '#', '@']) {
@@ -332,6 +358,23 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// Whether an instance may be at an address: one of the internet, of this
+/// machine or of a private network. Never where clouds keep their metadata,
+/// whatever a target says: link-local, shared (100.64.0.0/10, which one cloud
+/// uses for it) and the one unique local network of a cloud that has it there.
+pub fn may_be_instance(address: IpAddr) -> bool {
+    match plain(address) {
+        IpAddr::V4(address) => {
+            address.is_loopback() || address.is_private() || is_public_v4(address)
+        }
+        IpAddr::V6(address) => {
+            let is_metadata = address.segments()[..2] == [0xfd00, 0xec2];
+            let is_private = address.is_unique_local() && !is_metadata;
+            address.is_loopback() || is_private || is_public_v6(address)
+        }
+    }
+}
+
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let is_special = address.is_loopback()
@@ -367,98 +410,4 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pattern(text: &str) -> NetPattern {
-        text.parse().unwrap()
-    }
-
-    fn destination(text: &str) -> Destination {
-        Destination::of(&text.parse().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn scheme_host_and_port_are_all_compared() {
-        let api = pattern("https://api.acme.dev/");
-        assert!(api.allows(&destination("https://API.acme.dev./v1?x=1")));
-        assert!(!api.allows(&destination("http://api.acme.dev/")));
-        assert!(!api.allows(&destination("https://api.acme.dev:8443/")));
-        assert!(!api.allows(&destination("https://api.acme.dev.evil.dev/")));
-        let any = pattern("http://127.0.0.1:*");
-        assert!(any.allows(&destination("http://127.0.0.1:4711/x")));
-        assert!(!any.allows(&destination("http://127.0.0.2:4711/x")));
-    }
-
-    #[test]
-    fn a_star_stands_for_labels_below_a_domain() {
-        let under = pattern("https://*.acme.dev");
-        assert!(under.allows(&destination("https://a.b.acme.dev/")));
-        assert!(!under.allows(&destination("https://acme.dev/")));
-        assert!(!under.allows(&destination("https://badacme.dev/")));
-    }
-
-    #[test]
-    fn a_name_does_not_reach_addresses_inside() {
-        let named = pattern("https://api.acme.dev");
-        assert!(named.allows_address("8.8.8.8".parse().unwrap(), 443));
-        for inside in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "::1",
-            "::ffff:127.0.0.1",
-            "::ffff:169.254.169.254",
-            "64:ff9b::7f00:1",
-            "2002:7f00:1::",
-            "fe80::1",
-            "fd00::1",
-            "::",
-            "ff02::1",
-        ] {
-            let address = inside.parse().unwrap();
-            assert!(!named.allows_address(address, 443), "{inside}");
-        }
-    }
-
-    #[test]
-    fn an_address_or_network_in_the_pattern_reaches_inside() {
-        let network = pattern("http://10.0.0.0/8:9090");
-        assert!(network.allows(&destination("http://10.2.3.4:9090/")));
-        assert!(network.allows_address("10.2.3.4".parse().unwrap(), 9090));
-        assert!(!network.allows(&destination("http://11.2.3.4:9090/")));
-        let local = pattern("http://localhost:8080");
-        assert!(local.allows_address("::1".parse().unwrap(), 8080));
-        assert!(!local.allows_address("10.0.0.1".parse().unwrap(), 8080));
-        let six = pattern("http://[::1]:80");
-        assert!(six.allows(&destination("http://[::1]/")));
-    }
-
-    #[test]
-    fn what_is_no_pattern_is_refused() {
-        for text in [
-            "acme.dev",
-            "ftp://acme.dev",
-            "https://*foo.dev",
-            "https://*.dev",
-            "https://*",
-            "https://acme.dev/path",
-            "https://a@acme.dev",
-            "https://acme.dev:99999",
-            "http://10.0.0.0/33",
-            "https://",
-        ] {
-            assert!(text.parse::<NetPattern>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_address_with_a_user_in_it_is_refused() {
-        let uri = "https://api.acme.dev@evil.dev/".parse().unwrap();
-        assert!(Destination::of(&uri).is_err());
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ pub struct Grants {
     /// or a path with `/` relative to the checkout.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub run: Vec<String>,
-    /// Addresses for HTTP.
+    /// Addresses for HTTP; `endpoints` for the instances that a call is about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub net: Vec<NetPattern>,
     /// Files and folders of the checkout that may be read.
@@ -62,6 +62,11 @@ impl Grants {
     /// Whether a secret may be used.
     pub fn allows_secret(&self, name: &str) -> bool {
         self.secrets.iter().any(|granted| granted == name)
+    }
+
+    /// Whether the instances that a call is about may be spoken to.
+    pub fn allows_endpoints(&self) -> bool {
+        self.net.iter().any(NetPattern::is_endpoints)
     }
 
     /// Whether bytes may be exchanged with an endpoint.

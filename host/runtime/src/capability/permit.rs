@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::address::{Destination, may_ask, may_connect};
+use super::address::{Destination, ENDPOINTS, may_ask, may_be_instance, may_connect};
 use super::grants::{Grants, PathPattern};
 use super::{Capability, Denial};
 
@@ -48,12 +48,39 @@ impl Layer {
 pub struct Permit {
     allow: Grants,
     bounds: Vec<Layer>,
+    /// What the word `endpoints` stands for in this call.
+    endpoints: Vec<Destination>,
 }
 
 impl Permit {
     /// What `allow` grants, within all bounds.
     pub fn new(allow: Grants, bounds: Vec<Layer>) -> Permit {
-        Permit { allow, bounds }
+        Permit {
+            allow,
+            bounds,
+            endpoints: Vec::new(),
+        }
+    }
+
+    /// The same for one call, which is about these instances: that is what
+    /// `net: [endpoints]` stands for, in every layer that says it. Base addresses
+    /// come from the target. A name is left out, and an address where no
+    /// instance may be, so that a target cannot lead a plugin to the metadata of
+    /// a cloud.
+    #[must_use]
+    pub fn at(&self, endpoints: impl IntoIterator<Item = impl AsRef<str>>) -> Permit {
+        let instance = |text: &str| {
+            let destination = Destination::of(&text.parse().ok()?).ok()?;
+            let address = destination.host.parse().ok()?;
+            may_be_instance(address).then_some(destination)
+        };
+        let endpoints = endpoints.into_iter();
+        Permit {
+            endpoints: endpoints
+                .filter_map(|text| instance(text.as_ref()))
+                .collect(),
+            ..self.clone()
+        }
     }
 
     /// The `allow:` block, to say what is missing in it. Whether something may
@@ -112,7 +139,9 @@ impl Permit {
 
     /// Whether a request to `destination` may be made at all.
     pub fn may_ask(&self, destination: &Destination) -> bool {
-        self.all(Capability::Net, |grants| may_ask(&grants.net, destination))
+        self.all(Capability::Net, |grants| {
+            may_ask(&grants.net, destination) || self.is_instance(grants, destination)
+        })
     }
 
     /// Whether, for a request to `destination`, this address may be connected
@@ -120,12 +149,29 @@ impl Permit {
     pub fn may_connect(&self, destination: &Destination, address: IpAddr) -> bool {
         self.all(Capability::Net, |grants| {
             may_connect(&grants.net, destination, address)
+                || (self.is_instance(grants, destination)
+                    && destination.host.parse() == Ok(address))
         })
+    }
+
+    /// How a destination is told to people: the entry of `allow:` that is about
+    /// it where that is the word for instances, whose ports differ each time.
+    pub fn told(&self, destination: &Destination) -> String {
+        match self.endpoints.contains(destination) {
+            true => ENDPOINTS.into(),
+            false => destination.to_string(),
+        }
     }
 
     /// Who did not cover what was asked for; empty where all do.
     pub fn lacking(&self, capability: Capability, target: &str) -> Vec<LayerKind> {
-        let is_covered = |grants: &Grants| covers(grants, capability, target);
+        let instance = destination_of(capability, target);
+        let is_covered = |grants: &Grants| {
+            covers(grants, capability, target)
+                || instance
+                    .as_ref()
+                    .is_some_and(|instance| self.is_instance(grants, instance))
+        };
         let mut lacking = Vec::new();
         if !is_covered(&self.allow) {
             lacking.push(LayerKind::Allow);
@@ -143,6 +189,10 @@ impl Permit {
     /// The denial of something that was asked for.
     pub fn deny(&self, capability: Capability, target: String) -> Denial {
         let lacked = self.lacking(capability, &target);
+        let target = match destination_of(capability, &target) {
+            Some(destination) if self.endpoints.contains(&destination) => ENDPOINTS.into(),
+            _ => target,
+        };
         Denial {
             capability,
             target,
@@ -159,6 +209,12 @@ impl Permit {
             self.allow = allow;
         }
         self
+    }
+
+    /// Whether a destination is one of the instances, and these grants have the
+    /// word for them.
+    fn is_instance(&self, grants: &Grants, destination: &Destination) -> bool {
+        self.endpoints.contains(destination) && grants.allows_endpoints()
     }
 
     fn all(&self, capability: Capability, is_covered: impl Fn(&Grants) -> bool) -> bool {
@@ -181,12 +237,9 @@ impl From<Grants> for Permit {
 pub(crate) fn covers(grants: &Grants, capability: Capability, target: &str) -> bool {
     match capability {
         Capability::Run => grants.allows_run(target),
-        Capability::Net => {
-            let destination = http::Uri::from_str(target)
-                .ok()
-                .and_then(|uri| Destination::of(&uri).ok());
-            destination.is_some_and(|destination| may_ask(&grants.net, &destination))
-        }
+        Capability::Net if target == ENDPOINTS => grants.allows_endpoints(),
+        Capability::Net => destination_of(capability, target)
+            .is_some_and(|destination| may_ask(&grants.net, &destination)),
         Capability::Read => grants.allows_read(target),
         Capability::Write => grants.allows_write(target),
         Capability::Env => grants.allows_env(target),
@@ -194,6 +247,14 @@ pub(crate) fn covers(grants: &Grants, capability: Capability, target: &str) -> b
         Capability::Socket => grants.allows_socket(target),
         Capability::Store => false,
     }
+}
+
+/// The destination that a target of `net` is the text of.
+fn destination_of(capability: Capability, target: &str) -> Option<Destination> {
+    let uri = http::Uri::from_str(target).ok()?;
+    (capability == Capability::Net)
+        .then(|| Destination::of(&uri).ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -295,6 +356,66 @@ mod tests {
             let permit = Permit::new(grants(allow), bounds);
             assert_eq!(permit.may_connect(&destination, inside), may);
         }
+    }
+
+    #[test]
+    fn the_instances_of_a_call_need_the_word_and_nothing_else_comes_with_it() {
+        let word = r#"{"net":["endpoints"]}"#;
+        let to = |text: &str| Destination::of(&text.parse().unwrap()).unwrap();
+        let here: IpAddr = "127.0.0.1".parse().unwrap();
+        let ours = to("http://127.0.0.1:4711/healthz");
+        let plain = Permit::from(grants(word));
+        assert!(
+            !plain.may_ask(&ours),
+            "without a call there are no instances"
+        );
+        let permit = plain.at(["http://127.0.0.1:4711", "http://[::1]:80"]);
+        assert!(permit.may_ask(&ours) && permit.may_connect(&ours, here));
+        assert!(permit.may_ask(&to("http://[::1]/")));
+        assert!(!permit.may_connect(&ours, "127.0.0.2".parse().unwrap()));
+        for other in [
+            "http://127.0.0.1:4712/",
+            "https://127.0.0.1:4711/",
+            "http://localhost:4711/",
+        ] {
+            assert!(!permit.may_ask(&to(other)), "{other}");
+        }
+        // What a target says does not lead to a name, nor to metadata.
+        let sly = plain.at([
+            "http://169.254.169.254",
+            "http://[fd00:ec2::254]",
+            "http://acme.dev",
+        ]);
+        for other in [
+            "http://169.254.169.254/",
+            "http://[fd00:ec2::254]/",
+            "http://acme.dev/",
+        ] {
+            assert!(!sly.may_ask(&to(other)), "{other}");
+        }
+        // Each layer has to say it, or to cover the address by itself.
+        let instances = ["http://127.0.0.1:4711"];
+        for (allow, policy, may) in [
+            (word, word, true),
+            (word, r#"{"net":["http://127.0.0.1:*"]}"#, true),
+            (word, r#"{"net":["https://acme.dev"]}"#, false),
+            ("{}", word, false),
+        ] {
+            let bounds = vec![layer(LayerKind::Policy, policy, &[])];
+            let permit = Permit::new(grants(allow), bounds).at(instances);
+            assert_eq!(permit.may_ask(&ours), may, "{allow} in {policy}");
+            assert_eq!(permit.may_connect(&ours, here), may);
+        }
+    }
+
+    #[test]
+    fn a_denial_of_an_instance_names_the_word_that_would_allow_it() {
+        let permit = Permit::default().at(["http://127.0.0.1:4711"]);
+        let denial = permit.deny(Capability::Net, "http://127.0.0.1:4711".into());
+        expect![["net `endpoints`; to allow it: allow: { net: [endpoints] }"]]
+            .assert_eq(&format!("{denial}{}", denial.advice(&permit)));
+        let denial = permit.deny(Capability::Net, "http://127.0.0.1:4712".into());
+        assert_eq!(denial.target, "http://127.0.0.1:4712");
     }
 
     #[test]

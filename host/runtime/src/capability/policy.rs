@@ -8,6 +8,7 @@ use std::str::FromStr;
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::Capability;
+use super::address::ENDPOINTS;
 use super::grants::Grants;
 use super::permit::{Layer, LayerKind};
 use crate::plugin::LimitSet;
@@ -47,7 +48,8 @@ impl Policy {
 
     /// Entries of an `allow:` block that the policy denies whatever a plugin asks
     /// for: names, and patterns without wildcards. What a pattern with
-    /// wildcards covers is judged request by request.
+    /// wildcards covers, and where the endpoints are, is judged request by
+    /// request.
     pub fn denied_entries(&self, allow: &Grants) -> Vec<(Capability, String)> {
         let mut denied = Vec::new();
         let layer = self.layer();
@@ -63,7 +65,8 @@ impl Policy {
             for entry in entries {
                 let is_pattern = entry.contains(['*', '?', '[', '{'])
                     || plain(&entry) == "."
-                    || (capability == Capability::Net && entry.matches('/').count() > 2);
+                    || (capability == Capability::Net
+                        && (entry == ENDPOINTS || entry.matches('/').count() > 2));
                 let is_denied = match is_pattern {
                     true => is_bounded_to_nothing,
                     false => !super::permit::covers(&self.grants, capability, plain(&entry)),

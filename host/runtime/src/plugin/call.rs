@@ -95,6 +95,12 @@ pub(super) trait HookCall: Send {
     /// again: it is short, and its answer depends on nothing but what is asked.
     const AT_ONCE: bool = false;
 
+    /// Base addresses of the instances that the call is about: what `endpoints`
+    /// stands for under `allow: { net: … }`.
+    fn endpoints(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// What clocks and randomness of the empty WASI show.
     fn weather(&self) -> Weather {
         Weather::Real
@@ -176,10 +182,13 @@ impl Plugin {
         call: &C,
     ) -> Store<CallState> {
         let plugin = &self.inner;
+        let endpoints = call.endpoints();
         let permit = if C::PURE {
             Arc::default()
-        } else {
+        } else if endpoints.is_empty() {
             Arc::clone(&plugin.permit)
+        } else {
+            Arc::new(plugin.permit.at(endpoints))
         };
         let name = Arc::clone(&plugin.name);
         let mut state = CallState::new(name, Arc::clone(limits), permit, context);

@@ -25,11 +25,6 @@ fn what_comes_later_is_said_and_nothing_else() {
               23 │     target: { kubernetes: { namespace: shop, manifest: deploy/shop.yaml } }
                  │               ^^^^^^^^^^ the target `kubernetes` is not in this version
               help: use `local`
-
-              baepo.yml:30:17
-              30 │       - plugin: builtin:prometheus
-                 │                 ^^^^^^^^^^^^^^^^^^ `prometheus` is not in this version
-              help: one of: traffic, or `./PATH.wasm`
         "#]],
     );
 }

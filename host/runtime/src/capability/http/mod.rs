@@ -78,7 +78,7 @@ async fn send(
         Ok(left) => left,
         Err(what) => return Ok(Err(Error::Limit(what))),
     };
-    account.used(Capability::Net, &destination.to_string());
+    account.used(Capability::Net, &account.permit.told(&destination));
     let outside = state.outside();
     let way = Way {
         permit: &account.permit,

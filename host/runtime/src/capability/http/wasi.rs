@@ -84,7 +84,7 @@ async fn send(
     account
         .spend_request(0)
         .map_err(|what| Error::InternalError(Some(format!("the limit is {what}"))))?;
-    account.used(Capability::Net, &destination.to_string());
+    account.used(Capability::Net, &account.permit.told(&destination));
     // Who is asked was decided by the address; only the path goes over the wire.
     let path = request
         .uri()

@@ -80,6 +80,13 @@ impl HookCall for Observe<'_> {
     const HOOK: Hook = Hook::Monitor;
     const PURE: bool = false;
 
+    fn endpoints(&self) -> Vec<&str> {
+        let sides = self.request.stable.iter().chain([&self.request.candidate]);
+        sides
+            .flat_map(|side| side.endpoints.iter().map(String::as_str))
+            .collect()
+    }
+
     async fn ask(
         self,
         exports: &Exports,
