@@ -22,13 +22,14 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 
 /// Crates of `plugins/` that become components. The name of the file in
 /// `dist` is the name by which users know the plugin.
-const PLUGINS: [&str; 8] = [
+const PLUGINS: [&str; 9] = [
     "blue-green",
     "canary",
     "command",
     "digest",
     "direct",
     "junit",
+    "logs",
     "rolling",
     "traffic",
 ];

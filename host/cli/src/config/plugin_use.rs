@@ -35,7 +35,7 @@ impl Hook {
 }
 
 /// The plugins that come with baepo, and what they do.
-pub(crate) const BUILTINS: [(&str, Hook); 8] = [
+pub(crate) const BUILTINS: [(&str, Hook); 9] = [
     ("command", Hook::Build),
     ("junit", Hook::Test),
     ("direct", Hook::Strategy),
@@ -43,6 +43,7 @@ pub(crate) const BUILTINS: [(&str, Hook); 8] = [
     ("canary", Hook::Strategy),
     ("rolling", Hook::Strategy),
     ("traffic", Hook::Monitor),
+    ("logs", Hook::Monitor),
     ("digest", Hook::Feedback),
 ];
 
@@ -50,7 +51,7 @@ pub(crate) const BUILTINS: [(&str, Hook); 8] = [
 pub(crate) const UNASKED: &str = "feedback.with";
 
 /// Named in the documentation, not in this version.
-const LATER: [&str; 3] = ["prometheus", "http", "logs"];
+const LATER: [&str; 2] = ["prometheus", "http"];
 
 impl Resolver<'_> {
     pub(crate) fn resolve_build(&mut self, build: Option<Build>) -> Vec<PluginUse> {
@@ -163,13 +164,20 @@ impl Resolver<'_> {
                 .into_owned(),
             (None, PluginRef::Remote(remote)) => remote.name(),
         };
+        let mut allow = resolve_allow(full.allow.unwrap_or_default());
+        if plugin == PluginRef::Builtin("logs".to_owned()) {
+            // What the instances of its own rollout write is all that it is
+            // for; its bytes are this program's own.
+            let output = baepo_runtime::capability::output::FOLDER;
+            allow.read.push(output.to_owned());
+        }
         Some(PluginUse {
             name,
             plugin,
             // The text was checked by its format.
             sha256: full.sha256.and_then(|text| text.0.parse().ok()),
             with: Value::Object(full.with.unwrap_or_else(Map::new)),
-            allow: resolve_allow(full.allow.unwrap_or_default()),
+            allow,
             limits: resolve_plugin_limits(&full.limits.unwrap_or_default()),
             with_at: format!("{at}.with"),
         })

@@ -29,7 +29,7 @@ fn what_comes_later_is_said_and_nothing_else() {
               baepo.yml:30:17
               30 │       - plugin: builtin:prometheus
                  │                 ^^^^^^^^^^^^^^^^^^ `prometheus` is not in this version
-              help: one of: traffic, or `./PATH.wasm`
+              help: one of: traffic, logs, or `./PATH.wasm`
         "#]],
     );
 }
@@ -107,7 +107,7 @@ environments:
           baepo.yml:8:24
            8 │     monitors: [trafic, canary]
              │                        ^^^^^^ `canary` is a strategy, not a monitor
-          help: one of: traffic, or `./PATH.wasm`
+          help: one of: traffic, logs, or `./PATH.wasm`
 
           baepo.yml:9:21
            9 │     on-no-evidence: continue
