@@ -7,6 +7,7 @@ mod docs;
 mod github;
 mod host;
 mod life;
+mod monitor;
 mod router;
 mod sample;
 mod service;

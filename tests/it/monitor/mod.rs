@@ -1,0 +1,3 @@
+//! The first-party monitors on real sources.
+
+mod logs;
