@@ -21,7 +21,7 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 
 /// Crates of `plugins/` that become components. The name of the file in
 /// `dist` is the name by which users know the plugin.
-const PLUGINS: [&str; 10] = [
+const PLUGINS: [&str; 11] = [
     "blue-green",
     "canary",
     "command",
@@ -29,6 +29,7 @@ const PLUGINS: [&str; 10] = [
     "direct",
     "http",
     "junit",
+    "logs",
     "prometheus",
     "rolling",
     "traffic",

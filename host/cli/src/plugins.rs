@@ -17,7 +17,7 @@ use crate::plugin::supply::{Component, Supply};
 use crate::sandbox;
 
 /// The first-party components, embedded.
-pub(crate) const BUILTINS: [(&str, &[u8]); 10] = [
+pub(crate) const BUILTINS: [(&str, &[u8]); 11] = [
     (
         "command",
         include_bytes!("../../../plugins/dist/command.wasm"),
@@ -43,6 +43,7 @@ pub(crate) const BUILTINS: [(&str, &[u8]); 10] = [
         "traffic",
         include_bytes!("../../../plugins/dist/traffic.wasm"),
     ),
+    ("logs", include_bytes!("../../../plugins/dist/logs.wasm")),
     (
         "prometheus",
         include_bytes!("../../../plugins/dist/prometheus.wasm"),

@@ -129,6 +129,7 @@ impl Watchdog {
             target: Arc::new(self.target.clone()),
             deciders: Deciders::default(),
             stagings: &|release| Err(format!("{} is not staged", release.revision.short())),
+            checkout: None,
             holder: WATCHDOG.into(),
             log: Arc::new(|_| {}),
             outside: Arc::default(),

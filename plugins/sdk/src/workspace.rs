@@ -1,7 +1,7 @@
 //! Files of the checkout; needs the grants `read` and `write`.
 
 pub use crate::bindings::imports::workspace::{
-    Entry, Kind, WorkspaceError, read_scratch, scratch, write_scratch,
+    Entry, Kind, Part, WorkspaceError, read_scratch, scratch, write_scratch,
 };
 
 use crate::HookError;
@@ -12,6 +12,15 @@ use crate::HookError;
 /// See [`explain`].
 pub fn read(path: &str, limit_bytes: u64) -> Result<Vec<u8>, HookError> {
     crate::bindings::imports::workspace::read(path, limit_bytes)
+        .map_err(|error| explain(path, error))
+}
+
+/// A piece of one file, from `offset_bytes` on and at most `limit_bytes` long.
+///
+/// # Errors
+/// See [`explain`].
+pub fn read_part(path: &str, offset_bytes: u64, limit_bytes: u64) -> Result<Part, HookError> {
+    crate::bindings::imports::workspace::read_part(path, offset_bytes, limit_bytes)
         .map_err(|error| explain(path, error))
 }
 

@@ -3,6 +3,7 @@
 
 mod haproxy;
 mod http;
+mod logs;
 mod prometheus;
 mod whole;
 

@@ -36,7 +36,7 @@ impl Hook {
 }
 
 /// The plugins that come with baepo, and what they do.
-pub(crate) const BUILTINS: [(&str, Hook); 10] = [
+pub(crate) const BUILTINS: [(&str, Hook); 11] = [
     ("command", Hook::Build),
     ("junit", Hook::Test),
     ("direct", Hook::Strategy),
@@ -46,6 +46,7 @@ pub(crate) const BUILTINS: [(&str, Hook); 10] = [
     ("traffic", Hook::Monitor),
     ("prometheus", Hook::Monitor),
     ("http", Hook::Monitor),
+    ("logs", Hook::Monitor),
     ("digest", Hook::Feedback),
 ];
 
@@ -55,9 +56,6 @@ pub(crate) const UNASKED: &str = "feedback.with";
 /// The plugin that may speak to the instances of its rollout where its `allow:`
 /// is not written: there is nothing else that it could do.
 const PROBE: &str = "http";
-
-/// Named in the documentation, not in this version.
-const LATER: [&str; 1] = ["logs"];
 
 impl Resolver<'_> {
     pub(crate) fn resolve_build(&mut self, build: Option<Build>) -> Vec<PluginUse> {
@@ -170,7 +168,7 @@ impl Resolver<'_> {
                 .into_owned(),
             (None, PluginRef::Remote(remote)) => remote.name(),
         };
-        let allow = match (full.allow, &plugin) {
+        let mut allow = match (full.allow, &plugin) {
             (Some(allow), _) => resolve_allow(allow),
             (None, PluginRef::Builtin(name)) if name == PROBE => Allow {
                 net: vec![ENDPOINTS.to_owned()],
@@ -178,6 +176,12 @@ impl Resolver<'_> {
             },
             (None, _) => Allow::default(),
         };
+        if plugin == PluginRef::Builtin("logs".to_owned()) {
+            // What the instances of its own rollout write is all that it is
+            // for; its bytes are this program's own.
+            let output = baepo_runtime::capability::output::FOLDER;
+            allow.read.push(output.to_owned());
+        }
         Some(PluginUse {
             name,
             plugin,
@@ -249,13 +253,6 @@ fn parse_reference(text: &str, hook: Hook) -> Result<PluginRef, (String, String)
         None if name.ends_with(".wasm") => Err((
             "a path must begin with `./`".to_owned(),
             format!("write `./{}`", name.trim_start_matches('/')),
-        )),
-        None if LATER.contains(&name) => Err((
-            format!("`{name}` is not in this version"),
-            format!(
-                "one of: {}, or `./PATH.wasm`",
-                fitting.collect::<Vec<_>>().join(", ")
-            ),
         )),
         None => Err((
             format!("there is no built-in plugin `{name}`"),

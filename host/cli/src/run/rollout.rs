@@ -247,6 +247,7 @@ impl Run<'_> {
             target,
             deciders,
             stagings: &stagings,
+            checkout: Some(self.options.root.as_path().into()),
             holder: format!("run {}", self.options.run),
             log: self.plugin_log(stage),
             outside: crate::outside::outside(),

@@ -40,6 +40,7 @@ impl Run<'_> {
             outside: crate::outside::outside(),
             uses: self.uses.clone(),
             store: None,
+            output: None,
         }
     }
 

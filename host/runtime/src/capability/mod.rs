@@ -5,7 +5,7 @@
 //! knows who lacked it and the line that would allow it. [`grants`] is what the
 //! user's file gives, [`permit`] what is left of that within the plugin's
 //! wishes and the organisation's [`policy`], [`address`] decides who may be
-//! talked to, [`environment`] what a program that a plugin runs may know.
+//! talked to, [`output`] what a monitor reads of its rollout, [`environment`] what a program that a plugin runs may know.
 //! [`Outside`] is what lies behind.
 
 pub(crate) mod account;
@@ -16,6 +16,7 @@ pub mod grants;
 pub mod http;
 pub mod log;
 pub mod moved;
+pub mod output;
 pub mod permit;
 pub mod policy;
 pub mod process;

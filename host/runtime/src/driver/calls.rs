@@ -8,6 +8,7 @@ use baepo_core::release::Release;
 use baepo_core::rollout::{Answer, Call, CallError, Counted, LookRequest, Operation};
 
 use super::Drive;
+use crate::capability::output::RolloutOutput;
 use crate::chain;
 use crate::plugin::{self, CallContext};
 use crate::target::{TargetError, Token};
@@ -57,7 +58,20 @@ impl Drive<'_> {
         }
     }
 
-    /// Decisions and judgements have no checkout.
+    /// A judgement has the checkout, where the run has one, and what the
+    /// instances of both roles write.
+    fn judging(&self, request: &LookRequest) -> CallContext {
+        let stable = request.stable.as_ref().map(|side| side.release.digest);
+        let candidate = request.candidate.release.digest;
+        let output = RolloutOutput::new(Arc::clone(&self.target), stable, candidate);
+        CallContext {
+            checkout: self.checkout.clone(),
+            output: Some(Arc::new(output)),
+            ..self.context()
+        }
+    }
+
+    /// Decisions have no checkout.
     fn context(&self) -> CallContext {
         CallContext {
             checkout: None,
@@ -66,6 +80,7 @@ impl Drive<'_> {
             outside: Arc::clone(&self.outside),
             uses: self.uses.clone(),
             store: None,
+            output: None,
         }
     }
 
@@ -102,7 +117,8 @@ impl Drive<'_> {
                 .monitors
                 .iter()
                 .find(|(known, _)| *known == name);
-            let (plugin, context) = (plugin.map(|(_, plugin)| plugin.clone()), self.context());
+            let plugin = plugin.map(|(_, plugin)| plugin.clone());
+            let context = self.judging(&request);
             asked.spawn(async move {
                 let observation = match plugin {
                     Some(plugin) => {

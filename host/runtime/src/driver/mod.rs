@@ -9,6 +9,7 @@ mod clock;
 mod document;
 mod lease;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +85,9 @@ pub struct Drive<'a> {
     pub deciders: Deciders,
     /// What to hand over when the target lacks a release.
     pub stagings: &'a Stagings<'a>,
+    /// The checkout, for monitors that may read files of it; absent where the
+    /// run has none.
+    pub checkout: Option<Arc<Path>>,
     /// Names this run, for people.
     pub holder: String,
     /// Where lines of plugins go.

@@ -53,6 +53,7 @@ impl Plugin {
             outside: Arc::clone(&context.outside),
             uses: context.uses.clone(),
             store: None,
+            output: None,
         };
         let limits = self.shared_limits(C::HOOK);
         let mut store = self.build_store(&keeping, limits, call);

@@ -21,6 +21,7 @@ use super::load::{Exports, Plugin};
 use super::state::CallState;
 use super::wasi::{EmptyWasi, Weather};
 use crate::capability::log::LogSink;
+use crate::capability::output::RolloutOutput;
 use crate::capability::store::DocumentStore;
 use crate::capability::uses::UseLog;
 use crate::capability::{Denial, Outside};
@@ -40,6 +41,8 @@ pub struct CallContext {
     pub uses: UseLog,
     /// The document of a target; absent for all other calls.
     pub store: Option<Arc<dyn DocumentStore>>,
+    /// What the instances of a rollout write; absent for all but its monitors.
+    pub output: Option<Arc<RolloutOutput>>,
 }
 
 impl CallContext {
@@ -52,6 +55,7 @@ impl CallContext {
             outside: Arc::default(),
             uses: UseLog::default(),
             store: None,
+            output: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::limits::{CallLimits, Meter};
 use super::wasi::EmptyWasi;
 use crate::capability::account::Account;
 use crate::capability::log::LogGate;
+use crate::capability::output::RolloutOutput;
 use crate::capability::permit::Permit;
 use crate::capability::redact::Redactor;
 use crate::capability::secrets::SecretValue;
@@ -21,6 +22,7 @@ pub(crate) struct CallState {
     account: Arc<Account>,
     outside: Arc<Outside>,
     store: Option<Arc<dyn DocumentStore>>,
+    output: Option<Arc<RolloutOutput>>,
     checkout: Option<Arc<Path>>,
     scratch: Option<tempfile::TempDir>,
     doing: Option<&'static str>,
@@ -60,6 +62,7 @@ impl CallState {
             )),
             outside,
             store: context.store.clone(),
+            output: context.output.clone(),
             checkout: context.checkout.clone(),
             scratch: None,
             doing: None,
@@ -94,6 +97,11 @@ impl CallState {
     /// The document of a target; only calls of targets have one.
     pub(crate) fn store(&self) -> Option<Arc<dyn DocumentStore>> {
         self.store.clone()
+    }
+
+    /// What instances write; only calls of monitors have it.
+    pub(crate) fn output(&self) -> Option<Arc<RolloutOutput>> {
+        self.output.clone()
     }
 
     pub(crate) fn checkout(&self) -> Option<Arc<Path>> {

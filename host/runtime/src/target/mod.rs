@@ -105,6 +105,25 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// One file that an instance writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OutputFile {
+    /// `INSTANCE.log`, or `INSTANCE.log.1` for what was set aside.
+    pub name: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+}
+
+/// A piece of such a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OutputPart {
+    /// The bytes, asterisks in place of the release's secrets.
+    pub content: Vec<u8>,
+    /// Size of the whole file, in bytes.
+    pub size_bytes: u64,
+}
+
 /// Why a call to a target did nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
@@ -151,6 +170,17 @@ pub trait Target: Send + Sync {
     async fn telemetry(&self, digest: Digest) -> Result<Option<Telemetry>, TargetError>;
     /// Newest output of one release's instances, oldest first.
     async fn logs(&self, digest: Digest, limit_lines: usize) -> Result<Vec<LogLine>, TargetError>;
+    /// The files that one release's instances write, sorted by name.
+    async fn outputs(&self, digest: Digest) -> Result<Vec<OutputFile>, TargetError>;
+    /// A piece of one of these files from `offset` on, at most `limit_bytes`
+    /// and 1 MiB long; `None` where there is no such file.
+    async fn read_output(
+        &self,
+        digest: Digest,
+        name: &str,
+        offset: u64,
+        limit_bytes: u64,
+    ) -> Result<Option<OutputPart>, TargetError>;
     /// Forget a release that has no instances.
     async fn discard(&self, token: Token, digest: Digest) -> Result<(), TargetError>;
     /// The state document of this app and environment.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -73,6 +73,27 @@ pub(super) fn read_file(file: File, limit: u64) -> Result<Vec<u8>, Error> {
     Ok(content)
 }
 
+/// A piece of an open file.
+fn read_part(mut file: File, offset: u64, limit: u64) -> Result<wit::Part, Error> {
+    let metadata = file.metadata().map_err(|error| io(&error))?;
+    if !metadata.is_file() {
+        return Err(Error::Failed("it is not a file".into()));
+    }
+    let mut content = Vec::new();
+    if offset < metadata.len() {
+        file.seek(SeekFrom::Start(offset))
+            .map_err(|error| io(&error))?;
+        let mut limited = file.take(limit);
+        limited
+            .read_to_end(&mut content)
+            .map_err(|error| io(&error))?;
+    }
+    Ok(wit::Part {
+        content,
+        size_bytes: metadata.len(),
+    })
+}
+
 pub(super) struct Checkout {
     pub(super) dir: Dir,
     pub(super) permit: Arc<Permit>,
@@ -97,6 +118,19 @@ impl Checkout {
     }
 
     pub(super) fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, Error> {
+        read_file(self.open_granted(path)?, limit)
+    }
+
+    pub(super) fn read_part(
+        &self,
+        path: &str,
+        offset: u64,
+        limit: u64,
+    ) -> Result<wit::Part, Error> {
+        read_part(self.open_granted(path)?, offset, limit)
+    }
+
+    fn open_granted(&self, path: &str) -> Result<File, Error> {
         let path = normalize(path)?;
         self.check_read(&path)?;
         // Where links lead inside the checkout counts like what was asked for.
@@ -106,7 +140,7 @@ impl Checkout {
         if self.is_hidden(&file) {
             return Err(Error::NotFound);
         }
-        read_file(file, limit)
+        Ok(file)
     }
 
     /// Open what is at a real path. A link that has taken the place of a part

@@ -7,15 +7,18 @@
 mod checkout;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::path::PathBuf;
 
 use cap_std::fs::{OpenOptions, OpenOptionsExt as _};
 
 use super::Capability;
+use super::output::FOLDER;
 use crate::plugin::bindings::baepo::hooks::workspace as wit;
 use crate::plugin::state::CallState;
 use checkout::{CAREFULLY, Checkout, io, normalize, open, read_file};
+use view::View;
 use wit::WorkspaceError as Error;
 
 impl wit::Host for CallState {
@@ -27,7 +30,34 @@ impl wit::Host for CallState {
         self.enter("workspace.read");
         let limit = limit_bytes.min(self.limits().file_bytes);
         let asked = path.clone();
-        let result = with_checkout(self, move |checkout| checkout.read(&path, limit)).await;
+        let result = match mounted(self, &path) {
+            Some(view) => view.read(&path, limit).await,
+            None => with_checkout(self, move |checkout| checkout.read(&path, limit)).await,
+        };
+        self.leave();
+        if let (Ok(_), Ok(path)) = (&result, normalize(&asked)) {
+            self.account().used_paths(Capability::Read, [path.as_str()]);
+        }
+        Ok(note_denial(self, result))
+    }
+
+    async fn read_part(
+        &mut self,
+        path: String,
+        offset_bytes: u64,
+        limit_bytes: u64,
+    ) -> wasmtime::Result<Result<wit::Part, Error>> {
+        self.enter("workspace.read-part");
+        let limit = limit_bytes.min(self.limits().file_bytes);
+        let asked = path.clone();
+        let result = match mounted(self, &path) {
+            Some(view) => view.read_part(&path, offset_bytes, limit).await,
+            None => {
+                let read =
+                    move |checkout: &Checkout| checkout.read_part(&path, offset_bytes, limit);
+                with_checkout(self, read).await
+            }
+        };
         self.leave();
         if let (Ok(_), Ok(path)) = (&result, normalize(&asked)) {
             self.account().used_paths(Capability::Read, [path.as_str()]);
@@ -37,7 +67,10 @@ impl wit::Host for CallState {
 
     async fn glob(&mut self, pattern: String) -> wasmtime::Result<Result<Vec<wit::Entry>, Error>> {
         self.enter("workspace.glob");
-        let result = with_checkout(self, move |checkout| checkout.glob(&pattern)).await;
+        let result = match mounted(self, &pattern) {
+            Some(view) => view.glob(&pattern).await,
+            None => with_checkout(self, move |checkout| checkout.glob(&pattern)).await,
+        };
         self.leave();
         if let Ok(entries) = &result {
             let paths = entries.iter().map(|entry| entry.path.as_str());
@@ -105,6 +138,17 @@ impl wit::Host for CallState {
         })
         .await)
     }
+}
+
+/// What instances write, where this call has it and the path leads there.
+fn mounted(state: &CallState, path: &str) -> Option<View> {
+    let path = normalize(path).ok()?;
+    let rest = path.strip_prefix(FOLDER)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(())?;
+    Some(View {
+        output: state.output()?,
+        permit: state.shared_permit(),
+    })
 }
 
 /// The folder of this call, made when it is first asked for.

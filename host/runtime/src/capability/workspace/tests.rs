@@ -57,6 +57,28 @@ fn only_granted_files_are_read() {
 }
 
 #[test]
+fn a_piece_is_read_from_where_it_is_asked_for() {
+    let (_root, checkout) = checkout(&["src"], &[]);
+    let piece = |offset, limit| {
+        let part = checkout.read_part("src/main.rs", offset, limit).unwrap();
+        assert_eq!(part.size_bytes, 11);
+        String::from_utf8(part.content).unwrap()
+    };
+    assert_eq!(piece(0, 99), "src/main.rs");
+    assert_eq!(piece(4, 4), "main");
+    assert_eq!([piece(11, 9), piece(u64::MAX, 9), piece(0, 0)], [""; 3]);
+    for (path, said) in [
+        ("private", "denied"),
+        ("src/passwd", "link"),
+        ("src/config", "git"),
+        ("src/private", "denied"),
+        ("src", "folder"),
+    ] {
+        assert!(checkout.read_part(path, 0, 9).is_err(), "{said}");
+    }
+}
+
+#[test]
 fn no_path_leads_out_or_to_git() {
     let (_root, checkout) = checkout(&["."], &["."]);
     for path in ["/etc/passwd", "../x", "src/../../x", "", ".", "a\\b", "a\0"] {

@@ -21,9 +21,12 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
 use super::protocol::{
-    self, CALL_PATH, CONTENTS_PATH, Call, Reply, STATE_PATH, Status, VERSION_HEADER,
+    self, CALL_PATH, CONTENTS_PATH, Call, OUTPUT_PATH, Reply, SIZE_HEADER, STATE_PATH, Status,
+    VERSION_HEADER,
 };
-use crate::target::{Document, Lease, LogLine, Staging, Target, TargetError, Token};
+use crate::target::{
+    Document, Lease, LogLine, OutputFile, OutputPart, Staging, Target, TargetError, Token,
+};
 
 /// Time for one call; the agent only takes note, it does not wait for
 /// instances. Contents get as long as they keep moving.
@@ -263,6 +266,45 @@ impl Target for LocalTarget {
         {
             Reply::Logs(lines) => Ok(lines),
             other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn outputs(&self, digest: Digest) -> Result<Vec<OutputFile>, TargetError> {
+        match self.call(&Call::Outputs { digest }).await? {
+            Reply::Outputs(files) => Ok(files),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn read_output(
+        &self,
+        digest: Digest,
+        name: &str,
+        offset: u64,
+        limit_bytes: u64,
+    ) -> Result<Option<OutputPart>, TargetError> {
+        // A name becomes part of an address; no file has one with other letters.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        if !name.chars().all(is_plain) {
+            return Ok(None);
+        }
+        let path = format!(
+            "{OUTPUT_PATH}?digest={}&name={name}&offset={offset}&limit={limit_bytes}",
+            digest.hex()
+        );
+        let (fields, content) = self
+            .in_time(self.send(Method::GET, path, full(Vec::new())))
+            .await?;
+        let size = fields
+            .get(SIZE_HEADER)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        match size {
+            Some(size_bytes) => Ok(Some(OutputPart {
+                content: content.to_vec(),
+                size_bytes,
+            })),
+            None if content.is_empty() => Ok(None),
+            None => Err(unexpected(&parse(&content)?)),
         }
     }
 

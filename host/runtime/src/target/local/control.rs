@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::fleet::{Keeper, blocking, now};
 use super::protocol::{
-    CALL_MAX_BYTES, CALL_PATH, CONTENTS_PATH, Call, METRICS_PATH, Problem, Reply, STATE_MAX_BYTES,
-    STATE_PATH, Status, VERSION_HEADER,
+    CALL_MAX_BYTES, CALL_PATH, CONTENTS_PATH, Call, METRICS_PATH, OUTPUT_MAX_BYTES, OUTPUT_PATH,
+    Problem, Reply, SIZE_HEADER, STATE_MAX_BYTES, STATE_PATH, Status, VERSION_HEADER,
 };
 use crate::router::Listen;
 use crate::target::Token;
@@ -107,6 +107,10 @@ async fn answer(
             return response;
         }
         (&Method::PUT, STATE_PATH) => save_state(keeper, &query, request).await,
+        (&Method::GET, OUTPUT_PATH) => match read_output(keeper, &query).await {
+            Ok(response) => return response,
+            Err(problem) => Err(problem),
+        },
         (&Method::GET, METRICS_PATH) => {
             let mut response = Response::new(Full::new(keeper.metrics().await.into()));
             let kind = http::HeaderValue::from_static("text/plain; version=0.0.4");
@@ -165,6 +169,7 @@ async fn handle(keeper: &Arc<Keeper>, about: &About, call: Call) -> Result<Reply
             digest,
             limit_lines,
         } => Ok(Reply::Logs(keeper.logs(digest, limit_lines).await)),
+        Call::Outputs { digest } => Ok(Reply::Outputs(keeper.outputs(digest).await)),
         Call::Discard { token, digest } => keeper.discard(token, digest).await.map(done),
         Call::Acquire { holder, held, ttl } => {
             keeper.acquire(holder, held, ttl).await.map(Reply::Lease)
@@ -187,6 +192,31 @@ async fn save_state(
         .save_document(token, expected, bytes.to_vec())
         .await
         .map(Reply::Version)
+}
+
+/// A piece of what an instance wrote; an answer without a size where there is
+/// no such file.
+async fn read_output(
+    keeper: &Arc<Keeper>,
+    query: &Query,
+) -> Result<Response<Full<Bytes>>, Problem> {
+    let refused = |what: &str| Problem::Refused(format!("no {what} to read output"));
+    let digest = query.text("digest").and_then(|hex| hex.parse().ok());
+    let digest: Digest = digest.ok_or_else(|| refused("digest"))?;
+    let name = query.text("name").ok_or_else(|| refused("name"))?;
+    let offset = query.number("offset").ok_or_else(|| refused("offset"))?;
+    let limit = query.number("limit").ok_or_else(|| refused("limit"))?;
+    let part = keeper
+        .read_output(digest, name, offset, limit.min(OUTPUT_MAX_BYTES))
+        .await?;
+    let Some(part) = part else {
+        return Ok(Response::new(Full::default()));
+    };
+    let mut response = Response::new(Full::new(part.content.into()));
+    response
+        .headers_mut()
+        .insert(SIZE_HEADER, part.size_bytes.into());
+    Ok(response)
 }
 
 async fn take_content(
@@ -243,7 +273,11 @@ struct Query(String);
 
 impl Query {
     fn number(&self, name: &str) -> Option<u64> {
+        self.text(name)?.parse().ok()
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
         let mut pairs = self.0.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.find(|(known, _)| *known == name)?.1.parse().ok()
+        Some(pairs.find(|(known, _)| *known == name)?.1)
     }
 }

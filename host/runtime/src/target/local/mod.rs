@@ -18,6 +18,7 @@ mod fleet;
 mod handover;
 mod life;
 mod output;
+mod piece;
 mod probe;
 mod process;
 mod protocol;

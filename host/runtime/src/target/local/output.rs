@@ -112,6 +112,15 @@ impl Output {
         (!last.is_empty()).then(|| last.join(" | "))
     }
 
+    /// The files that are there: what is written now, and what was set aside.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let set_aside = self.path.with_extension("log.1");
+        [self.path.clone(), set_aside]
+            .into_iter()
+            .filter(|path| path.is_file())
+            .collect()
+    }
+
     /// Remove the files.
     pub(super) fn remove(&self) {
         let _ = fs::remove_file(&self.path);

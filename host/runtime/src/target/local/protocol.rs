@@ -6,6 +6,7 @@
 //! | `PUT /v1/contents/HEX` with the content of this SHA-256 | a [`Reply`] |
 //! | `PUT /v1/state?expected=N&token=N` with the document | a [`Reply`] |
 //! | `GET /v1/state` | the document, its version in [`VERSION_HEADER`] |
+//! | `GET /v1/output?digest=HEX&name=FILE&offset=N&limit=N` | a piece of what an instance wrote, the file's size in [`SIZE_HEADER`] |
 //! | `GET /metrics` | a page for Prometheus |
 //!
 //! Contents need no token: they are inert until a release names them. A
@@ -21,7 +22,7 @@ use baepo_core::telemetry::Telemetry;
 use serde::{Deserialize, Serialize};
 
 use crate::router::Listen;
-use crate::target::{Lease, LogLine, TargetError, Token, Workload};
+use crate::target::{Lease, LogLine, OutputFile, TargetError, Token, Workload};
 
 /// Where calls go.
 pub(super) const CALL_PATH: &str = "/v1/call";
@@ -29,6 +30,12 @@ pub(super) const CALL_PATH: &str = "/v1/call";
 pub(super) const STATE_PATH: &str = "/v1/state";
 /// Under which contents are put.
 pub(super) const CONTENTS_PATH: &str = "/v1/contents/";
+/// Where the output of instances is read.
+pub(super) const OUTPUT_PATH: &str = "/v1/output";
+/// The size of the file that a piece is of; absent where there is no file.
+pub(super) const SIZE_HEADER: &str = "x-baepo-size";
+/// The largest piece of it.
+pub(super) const OUTPUT_MAX_BYTES: u64 = 1 << 20;
 /// Where Prometheus scrapes.
 pub(super) const METRICS_PATH: &str = "/metrics";
 /// The version of the state document.
@@ -69,6 +76,9 @@ pub(super) enum Call {
     Logs {
         digest: Digest,
         limit_lines: usize,
+    },
+    Outputs {
+        digest: Digest,
     },
     Discard {
         token: Token,
@@ -126,6 +136,7 @@ pub(super) enum Reply {
     Fleet(Fleet),
     Telemetry(Option<Telemetry>),
     Logs(Vec<LogLine>),
+    Outputs(Vec<OutputFile>),
     Lease(Lease),
     Version(u64),
     Problem(Problem),
