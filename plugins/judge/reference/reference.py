@@ -11,7 +11,7 @@ integrates numerically. Only the constants are the same.
 from itertools import product
 from math import comb, exp, inf, lgamma, log, pi, sqrt
 
-STATES = 5
+STATES = 7
 MEMORY = 270.0
 HALF = 30.0
 
@@ -70,7 +70,7 @@ def marginal(looks, likelihood):
 
 
 def comparative(looks):
-    def of(ratio, deviation=0.48):
+    def of(ratio, deviation=0.46):
         def likelihood(look, t, state):
             events = sum(l["fs"] + l["fc"] for l in looks[: t + 1])
             rho = ratio * exp(noise_values(deviation, events)[state])
@@ -102,7 +102,7 @@ def absolute_with_noise(looks, limit):
     def of(rate):
         def likelihood(look, t, state):
             expected = sum(l["nc"] for l in looks[: t + 1]) * limit
-            q = min(rate * exp(noise_values(0.40, expected)[state]), (1 + rate) / 2)
+            q = min(rate * exp(noise_values(0.50, expected)[state]), (1 + rate) / 2)
             return (look["nc"] - look["fc"]) * log(1 - q) + look["fc"] * log(q)
 
         return marginal(looks, likelihood)

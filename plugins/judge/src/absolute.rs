@@ -13,13 +13,14 @@
 
 use crate::comparative::{likelihood, worse_rate};
 use crate::noise::{Belief, Likelihoods, Moves, Rates};
+use crate::saved::{Rest, Saved};
 use crate::{Counts, log_mean_exp};
 
 /// The rates below the limit that a good candidate may have, as parts of it.
 pub const BELOW: [f64; 3] = [0.05, 0.2, 0.5];
 
 /// How much the logarithm of a rate wanders: a fifth, and what chance leaves.
-const NOISE: f64 = 0.40;
+const NOISE: f64 = 0.50;
 
 /// ln E against "it fails at most at the limit".
 pub fn log_fail(counts: Counts, limit: f64) -> f64 {
@@ -59,8 +60,6 @@ impl Seen {
 }
 
 impl Above {
-    pub(crate) const WORDS: usize = Belief::<4>::WORDS;
-
     pub(crate) fn new() -> Above {
         Above(Belief::new())
     }
@@ -74,11 +73,11 @@ impl Above {
         log_mean_exp(&[1, 2, 3].map(|worse| self.0.log(worse))) - self.0.log(0)
     }
 
-    pub(crate) fn words(self) -> impl Iterator<Item = f64> {
-        self.0.words()
+    pub(crate) fn save(&self, out: &mut Saved) {
+        self.0.save(out);
     }
 
-    pub(crate) fn read(next: &mut dyn FnMut() -> f64) -> Above {
-        Above(Belief::read(next))
+    pub(crate) fn read(rest: &mut Rest) -> Option<Above> {
+        Belief::read(rest).map(Above)
     }
 }

@@ -24,6 +24,7 @@
 
 use crate::comparative::record_against;
 use crate::noise::{Belief, Model, Moves};
+use crate::saved::{Rest, Saved};
 use crate::{Counts, absolute, log_mean_exp};
 
 /// The quantiles at which it is asked whether the candidate is slower.
@@ -109,8 +110,6 @@ enum Edge {
 }
 
 impl Latency {
-    pub(crate) const WORDS: usize = 8 * Belief::<4>::WORDS + 4 + 6;
-
     /// Nothing was seen.
     pub(crate) fn new() -> Latency {
         Latency {
@@ -242,33 +241,32 @@ impl Latency {
         self.is_coarse
     }
 
-    pub(crate) fn words(&self) -> impl Iterator<Item = u64> {
-        let beliefs = self.whole.into_iter().chain(self.current);
-        let beliefs = beliefs.flat_map(|belief| belief.words());
-        let counts = |counts: Counts| [counts.requests, counts.failures];
-        beliefs
-            .map(f64::to_bits)
-            .chain(self.fine.into_iter().flat_map(counts))
-            .chain([self.bake])
-            .chain(self.bake_slow)
-            .chain([u64::from(self.is_coarse)])
+    pub(crate) fn save(&self, out: &mut Saved) {
+        for belief in self.whole.iter().chain(&self.current) {
+            belief.save(out);
+        }
+        for counts in &self.fine {
+            counts.save(out);
+        }
+        out.u64(self.bake);
+        self.bake_slow.iter().for_each(|slow| out.u64(*slow));
+        out.u64(u64::from(self.is_coarse));
     }
 
-    pub(crate) fn read(next: &mut dyn FnMut() -> u64) -> Latency {
-        fn belief<const N: usize>(next: &mut dyn FnMut() -> u64) -> Belief<N> {
-            Belief::read(&mut || f64::from_bits(next()))
+    pub(crate) fn read(rest: &mut Rest) -> Option<Latency> {
+        let mut latency = Latency::new();
+        for belief in latency.whole.iter_mut().chain(&mut latency.current) {
+            *belief = Belief::read(rest)?;
         }
-        Latency {
-            whole: [(); 4].map(|()| belief(next)),
-            current: [(); 4].map(|()| belief(next)),
-            fine: [(); 2].map(|()| Counts {
-                requests: next(),
-                failures: next(),
-            }),
-            bake: next(),
-            bake_slow: [(); 4].map(|()| next()),
-            is_coarse: next() != 0,
+        for counts in &mut latency.fine {
+            *counts = Counts::read(rest)?;
         }
+        latency.bake = rest.u64()?;
+        for slow in &mut latency.bake_slow {
+            *slow = rest.u64()?;
+        }
+        latency.is_coarse = rest.u64()? != 0;
+        Some(latency)
     }
 }
 

@@ -6,8 +6,8 @@
 //!
 //! - [`Counts`] – requests and failures of one role since the last look
 //! - [`Settings`] – α, β, the largest failure rate, the least number of requests
-//! - [`State`] – the evidence of one rollout so far; small, of fixed size, and
-//!   the same bytes wherever it is computed
+//! - [`State`] – the evidence of one rollout so far; small, and the same bytes
+//!   wherever it is computed
 //! - [`Judgement`] – the verdict and the numbers that decided
 //!
 //! ```
@@ -53,12 +53,14 @@ pub mod comparative;
 pub mod latency;
 mod mixture;
 mod noise;
+mod saved;
 pub mod series;
 mod state;
 
 pub use latency::Histogram;
 pub use mixture::Evidence;
-pub use state::{Gate, Judgement, Latencies, Look, Phase, STATE_BYTES, State, Verdict};
+pub use saved::{STATE_BYTES, Saved};
+pub use state::{Gate, Judgement, Latencies, Look, Phase, State, Verdict};
 
 /// Requests that ended and, of them, those that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +81,18 @@ impl Counts {
     /// The share that failed, 0 to 1; `None` without requests.
     pub fn rate(self) -> Option<f64> {
         (self.requests > 0).then(|| self.failures.min(self.requests) as f64 / self.requests as f64)
+    }
+
+    fn save(self, out: &mut Saved) {
+        out.u64(self.requests);
+        out.u64(self.failures);
+    }
+
+    fn read(rest: &mut saved::Rest) -> Option<Counts> {
+        Some(Counts {
+            requests: rest.u64()?,
+            failures: rest.u64()?,
+        })
     }
 
     fn add(&mut self, more: Counts) {

@@ -1,6 +1,7 @@
 //! Evidence of a whole rollout and of its windows in one number.
 
 use crate::log_mean_exp;
+use crate::saved::{Rest, Saved};
 
 /// What part of α is for the whole rollout; the rest is for windows alone.
 const WHOLE: f64 = 0.9;
@@ -38,14 +39,12 @@ impl Mixture {
         past: f64::NEG_INFINITY,
     };
 
-    pub(crate) fn from_bits(bits: u64) -> Mixture {
-        Mixture {
-            past: f64::from_bits(bits),
-        }
+    pub(crate) fn save(self, out: &mut Saved) {
+        out.f64(self.past);
     }
 
-    pub(crate) fn to_bits(self) -> u64 {
-        self.past.to_bits()
+    pub(crate) fn read(rest: &mut Rest) -> Option<Mixture> {
+        rest.f64().map(|past| Mixture { past })
     }
 
     /// E of everything: `whole` and `window` are ln E of the two tests that

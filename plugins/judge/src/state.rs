@@ -5,6 +5,7 @@ use crate::comparative::{Comparison, Seen, against_record};
 use crate::latency::{Histogram, Latency, slower_than};
 use crate::mixture::{Evidence, Mixture};
 use crate::noise::Moves;
+use crate::saved::{Rest, Saved};
 use crate::{Counts, Settings};
 
 /// Above this a window alone speaks against the candidate, though not loudly
@@ -430,80 +431,83 @@ fn verdict(is_failing: bool, is_fine: bool) -> Verdict {
 }
 
 const VERSION: u64 = 2;
-const PART: usize = Comparison::WORDS + Above::WORDS + 4;
-const WORDS: usize = 3 + 2 * PART + 2 + 2 + Latency::WORDS + 2 + 4;
+/// What of it is saved.
+const HAS_WINDOWS: u64 = 1 << 8;
+const HAS_LATENCY: u64 = 1 << 9;
 
-/// How long a saved state is, in bytes.
-pub const STATE_BYTES: usize = WORDS * 8;
+impl Part {
+    fn save(&self, out: &mut Saved, is_window: bool) {
+        self.comparison.save(out, is_window);
+        self.above.save(out);
+        self.stable.save(out);
+        self.candidate.save(out);
+    }
+
+    fn read(rest: &mut Rest, is_window: bool) -> Option<Part> {
+        Some(Part {
+            comparison: Comparison::read(rest, is_window)?,
+            above: Above::read(rest)?,
+            stable: Counts::read(rest)?,
+            candidate: Counts::read(rest)?,
+        })
+    }
+}
 
 impl State {
     /// The state as bytes, the same on every machine.
-    pub fn to_bytes(&self) -> [u8; STATE_BYTES] {
-        let mut words = [0; WORDS];
-        let counts = |c: Counts| [c.requests, c.failures];
-        let part = |p: &Part| {
-            let words = p.comparison.words().chain(p.above.words());
-            let bits = words.map(f64::to_bits);
-            bits.chain(counts(p.stable)).chain(counts(p.candidate))
-        };
-        let all = [VERSION, u64::from(self.window), u64::from(self.windows)]
-            .into_iter()
-            .chain(part(&self.whole))
-            .chain(part(&self.current))
-            .chain(counts(self.bake))
-            .chain([self.comparative.to_bits(), self.absolute.to_bits()])
-            .chain(self.latency.words())
-            .chain([u64::from(self.has_latency), self.latencies.to_bits()])
-            .chain(counts(self.slow_stable))
-            .chain(counts(self.slow_candidate));
-        for (word, value) in words.iter_mut().zip(all) {
-            *word = value;
+    pub fn to_bytes(&self) -> Saved {
+        let mut out = Saved::NEW;
+        let is_timed = self.has_latency || self.slow_candidate != Counts::default();
+        let mut head = VERSION;
+        // In the first window it is all the same.
+        for (has, flag) in [(self.windows > 1, HAS_WINDOWS), (is_timed, HAS_LATENCY)] {
+            head |= if has { flag } else { 0 };
         }
-        let mut bytes = [0; STATE_BYTES];
-        for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
-            chunk.copy_from_slice(&word.to_le_bytes());
+        out.u64(head);
+        out.u64(u64::from(self.window));
+        out.u64(u64::from(self.windows));
+        self.whole.save(&mut out, false);
+        if self.windows > 1 {
+            self.current.save(&mut out, true);
         }
-        bytes
+        self.bake.save(&mut out);
+        self.comparative.save(&mut out);
+        self.absolute.save(&mut out);
+        if is_timed {
+            self.latency.save(&mut out);
+            out.u64(u64::from(self.has_latency));
+            self.latencies.save(&mut out);
+            self.slow_stable.save(&mut out);
+            self.slow_candidate.save(&mut out);
+        }
+        out
     }
 
     /// The state that was saved as these bytes; `None` where they are not one.
     pub fn from_bytes(bytes: &[u8]) -> Option<State> {
-        if bytes.len() != STATE_BYTES {
+        let mut rest = Rest(bytes);
+        let head = rest.u64()?;
+        if head & !(HAS_WINDOWS | HAS_LATENCY) != VERSION {
             return None;
         }
-        let mut words = bytes.chunks_exact(8).map(|chunk| {
-            let mut word = [0; 8];
-            word.copy_from_slice(chunk);
-            u64::from_le_bytes(word)
-        });
-        let mut next = || words.next().unwrap_or_default();
-        if next() != VERSION {
-            return None;
+        let mut state = State::new();
+        state.window = u32::try_from(rest.u64()?).ok()?;
+        state.windows = u32::try_from(rest.u64()?).ok()?;
+        state.whole = Part::read(&mut rest, false)?;
+        state.current = match head & HAS_WINDOWS {
+            0 => state.whole,
+            _ => Part::read(&mut rest, true)?,
+        };
+        state.bake = Counts::read(&mut rest)?;
+        state.comparative = Mixture::read(&mut rest)?;
+        state.absolute = Mixture::read(&mut rest)?;
+        if head & HAS_LATENCY != 0 {
+            state.latency = Latency::read(&mut rest)?;
+            state.has_latency = rest.u64()? != 0;
+            state.latencies = Mixture::read(&mut rest)?;
+            state.slow_stable = Counts::read(&mut rest)?;
+            state.slow_candidate = Counts::read(&mut rest)?;
         }
-        let (window, windows) = (u32::try_from(next()).ok()?, u32::try_from(next()).ok()?);
-        let counts = |next: &mut dyn FnMut() -> u64| Counts {
-            requests: next(),
-            failures: next(),
-        };
-        let part = |next: &mut dyn FnMut() -> u64| Part {
-            comparison: Comparison::read(&mut || f64::from_bits(next())),
-            above: Above::read(&mut || f64::from_bits(next())),
-            stable: counts(next),
-            candidate: counts(next),
-        };
-        Some(State {
-            window,
-            windows,
-            whole: part(&mut next),
-            current: part(&mut next),
-            bake: counts(&mut next),
-            comparative: Mixture::from_bits(next()),
-            absolute: Mixture::from_bits(next()),
-            latency: Latency::read(&mut next),
-            has_latency: next() != 0,
-            latencies: Mixture::from_bits(next()),
-            slow_stable: counts(&mut next),
-            slow_candidate: counts(&mut next),
-        })
+        rest.0.is_empty().then_some(state)
     }
 }

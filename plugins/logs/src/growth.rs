@@ -31,8 +31,14 @@ pub(crate) fn alpha() -> f64 {
     Settings::default().alpha
 }
 
-/// Adds one look.
-pub(crate) fn look(state: &mut State, window: u32, stable: Part, candidate: Part) -> Growth {
+/// Adds one look, so many milliseconds after the one before.
+pub(crate) fn look(
+    state: &mut State,
+    window: u32,
+    since_ms: u64,
+    stable: Part,
+    candidate: Part,
+) -> Growth {
     let counts = |part: Part| Counts {
         requests: part.exposure.saturating_mul(UNIT),
         failures: part.failures,
@@ -44,9 +50,11 @@ pub(crate) fn look(state: &mut State, window: u32, stable: Part, candidate: Part
     let look = Look {
         phase: Phase::Ramp,
         window,
+        seconds: since_ms as f64 / 1_000.0,
         stable: Some(counts(stable)),
         candidate: counts(candidate),
         recorded: None,
+        latency: None,
     };
     let judgement = state.look(&settings, &look);
     Growth {

@@ -308,7 +308,14 @@ fn compare(
             }
         }
     }
-    growth::look(&mut memory.growth, request.window, stable, candidate)
+    let since_ms = request.since_last_look_ms;
+    growth::look(
+        &mut memory.growth,
+        request.window,
+        since_ms,
+        stable,
+        candidate,
+    )
 }
 
 impl Logs {

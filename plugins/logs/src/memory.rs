@@ -85,7 +85,7 @@ impl Memory {
         }
         let growth = self.growth.to_bytes();
         out.u16(growth.len() as u16);
-        out.0.extend(growth);
+        out.0.extend(&*growth);
         debug_assert!(out.0.len() <= MOST_BYTES, "{} bytes", out.0.len());
         out.0
     }

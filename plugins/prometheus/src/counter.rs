@@ -74,9 +74,11 @@ fn look(
     let look = Look {
         phase,
         window: request.window,
+        seconds: request.since_last_look_ms as f64 / 1_000.0,
         stable: of_stable,
         candidate: of_candidate,
         recorded: kept.record(),
+        latency: None,
     };
     let judgement = state.look(&config.settings, &look);
     kept.keep(&state);

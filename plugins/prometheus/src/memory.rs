@@ -12,7 +12,9 @@ const VERSION: u32 = 1;
 /// What the host keeps of a monitor, in bytes.
 const MOST_BYTES: usize = 16 * 1024;
 
-/// All of it; about 600 bytes for each counter and 40 for each of its series.
+/// All of it; about 1,200 bytes for each counter and 40 for each of its series.
+/// Saved as JSON and, after its end, the states of the judge, each after its
+/// length.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Memory {
     v: u32,
@@ -23,8 +25,9 @@ pub(crate) struct Memory {
 /// One pair of counters.
 #[derive(Default, Clone, Serialize, Deserialize)]
 pub(crate) struct KeptCounter {
-    /// The state of the judge in hexadecimal; empty at first.
-    judge: String,
+    /// The state of the judge; empty at first.
+    #[serde(skip)]
+    judge: Vec<u8>,
     pub(crate) stable: Option<Raw>,
     pub(crate) candidate: Option<Raw>,
     /// What stable had counted when it was first seen: requests and failures.
@@ -74,8 +77,7 @@ impl Memory {
             memory.v == VERSION
                 && (memory.counters.len(), memory.gauges.len()) == (counters, gauges)
         };
-        serde_json::from_slice(bytes)
-            .ok()
+        read(bytes)
             .filter(is_ours)
             .ok_or_else(|| HookError::Failed("the memory is not of this monitor".into()))
     }
@@ -85,8 +87,13 @@ impl Memory {
     /// # Errors
     /// When they are more than the host keeps.
     pub(crate) fn save(&self) -> Result<Vec<u8>, HookError> {
-        let bytes =
+        let mut bytes =
             serde_json::to_vec(self).map_err(|error| HookError::Failed(error.to_string()))?;
+        bytes.push(b'\n');
+        for counter in &self.counters {
+            bytes.extend((counter.judge.len() as u16).to_le_bytes());
+            bytes.extend(&counter.judge);
+        }
         match bytes.len() > MOST_BYTES {
             true => Err(HookError::Failed(
                 "the counters have too many series to remember; sum them, for example by instance"
@@ -95,6 +102,20 @@ impl Memory {
             false => Ok(bytes),
         }
     }
+}
+
+/// What [`Memory::save`] has written.
+fn read(bytes: &[u8]) -> Option<Memory> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let mut memory: Memory = serde_json::from_slice(&bytes[..end]).ok()?;
+    let mut rest = &bytes[end + 1..];
+    for counter in &mut memory.counters {
+        let (length, tail) = rest.split_first_chunk()?;
+        let (state, tail) = tail.split_at_checked(u16::from_le_bytes(*length).into())?;
+        counter.judge = state.to_vec();
+        rest = tail;
+    }
+    rest.is_empty().then_some(memory)
 }
 
 impl KeptCounter {
@@ -106,18 +127,12 @@ impl KeptCounter {
         if self.judge.is_empty() {
             return Ok(State::new());
         }
-        let digits = self.judge.as_bytes().chunks(2);
-        let bytes: Option<Vec<u8>> = digits
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-            .collect();
-        bytes
-            .and_then(|bytes| State::from_bytes(&bytes))
+        State::from_bytes(&self.judge)
             .ok_or_else(|| HookError::Failed("the memory is not of this monitor".into()))
     }
 
     pub(crate) fn keep(&mut self, state: &State) {
-        let bytes = state.to_bytes();
-        self.judge = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.judge = state.to_bytes().to_vec();
     }
 
     /// What stable had counted before.

@@ -161,6 +161,29 @@ fn a_limit_is_for_the_candidate_while_stable_keeps_it() {
 }
 
 #[test]
+fn a_state_with_all_there_is_survives_as_bytes() {
+    let (bounds, mut dice) = (bounds(1.1), Dice(5));
+    let settings = Settings {
+        max_latency: Some((0.95, 130.0)),
+        ..Settings::default()
+    };
+    let mut state = State::new();
+    for window in 1..=3 {
+        let s = dice.requests(&bounds, 1.0, PER_LOOK);
+        let c = dice.requests(&bounds, 1.1, PER_LOOK);
+        let look = Look {
+            window,
+            ..look(&bounds, &s, &c, Phase::Ramp)
+        };
+        state.look(&settings, &look);
+    }
+    let bytes = state.to_bytes();
+    assert_eq!(bytes.len(), STATE_BYTES);
+    let again = State::from_bytes(&bytes).unwrap();
+    assert_eq!(*again.to_bytes(), *bytes);
+}
+
+#[test]
 fn the_unit_of_time_does_not_matter() {
     let (one, mut dice) = (bounds(1.1), Dice(11));
     let s = dice.requests(&one, 1.0, PER_LOOK);

@@ -409,23 +409,26 @@ fn a_good_candidate_passes() {
 }
 
 #[test]
-fn a_state_survives_as_bytes() {
+fn a_state_survives_as_bytes_and_goes_on_as_it_was() {
     let settings = Settings::default();
-    let mut state = State::new();
+    let (mut state, mut again) = (State::new(), State::new());
     for number in 0..7 {
-        state.look(
-            &settings,
-            &ramp(
-                number / 3,
-                counts(900, 3),
-                counts(100, u64::from(number % 2)),
-            ),
+        let look = ramp(
+            number / 3,
+            counts(900, 3),
+            counts(100, u64::from(number % 2)),
         );
+        let judgement = state.look(&settings, &look);
+        assert_eq!(again.look(&settings, &look), judgement);
         let bytes = state.to_bytes();
-        assert_eq!(State::from_bytes(&bytes), Some(state));
-        assert_eq!(State::from_bytes(&bytes).map(|s| s.to_bytes()), Some(bytes));
+        assert_eq!(*bytes, *again.to_bytes());
+        again = State::from_bytes(&bytes).unwrap();
+        let most = if number < 3 { 700 } else { 1_100 };
+        assert!(bytes.len() < most, "{} bytes", bytes.len());
+        for cut in [0, 8, bytes.len() - 1] {
+            assert_eq!(State::from_bytes(&bytes[..cut]), None);
+        }
     }
-    assert_eq!(State::from_bytes(&[]), None);
     assert_eq!(State::from_bytes(&[0; STATE_BYTES]), None);
 }
 
