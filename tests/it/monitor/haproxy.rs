@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use baepo_core::verdict::Verdict;
+use anyhow::{Context, Result, ensure};
+use baepo_core::verdict::{Judged, Verdict};
 use serde_json::json;
 
 use super::prometheus::Prometheus;
@@ -230,9 +230,8 @@ async fn a_gauge_and_a_wrong_query_are_told_as_prometheus_tells_them() -> Result
         let config = gauge(query, limit);
         let grant = prometheus.grant();
         let mut watch = Watch::start("prometheus", config, &grant, sides.0, sides.1).await?;
-        let is_told = |reason: &str| reason.contains(words);
-        let judged = watch.look_until(|judged| is_told(&judged.reason)).await?;
-        ensure!(judged.verdict == verdict, "{query}: {judged:?}");
+        let is_told = |judged: &Judged| judged.verdict == verdict && judged.reason.contains(words);
+        watch.look_until(is_told).await.context(query)?;
     }
     Ok(())
 }

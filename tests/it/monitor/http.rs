@@ -55,7 +55,23 @@ async fn a_good_revision_is_healthy_before_it_has_users() -> Result<()> {
     let mut watch = watch(&shops.0, &shops.1, config, ENDPOINTS).await?;
     watch.request.phase = Phase::Preview;
     let judged = watch.verdict(Verdict::Healthy).await?;
-    assert_eq!(judged.reason, "0 % of 400 probes failed, limit 1 %");
+    let words: Vec<&str> = judged.reason.split(' ').collect();
+    let [
+        "0",
+        "%",
+        "of",
+        probes,
+        "probes",
+        "failed,",
+        "limit",
+        "1",
+        "%",
+    ] = words.as_slice()
+    else {
+        anyhow::bail!("{judged:?}");
+    };
+    // Fewer would prove nothing; how many more it takes is a look.
+    ensure!((360..=420).contains(&probes.parse::<u32>()?), "{judged:?}");
     // What was used is told by the entry of `allow:`, and not by ports that
     // differ each time.
     let used: Vec<String> = watch

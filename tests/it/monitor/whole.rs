@@ -6,7 +6,7 @@ use baepo_runtime::load::{Exchange, Load, LoadOptions};
 
 use super::haproxy::Haproxy;
 use super::prometheus::Prometheus;
-use crate::life::{Checkout, free_port, said};
+use crate::life::{Checkout, DIRECT, free_port, said};
 
 /// The checkout's configuration with other monitors.
 fn config(checkout: &Checkout, greeting: &str, settings: &str, monitors: &str) -> String {
@@ -46,7 +46,7 @@ fn every_monitor_that_is_shown_can_be_used() {
         let block = block.replace('\n', "\n    ");
         let checkout = Checkout::new();
         let monitors = format!("{}\n", block.trim_end());
-        checkout.commit("v1", &config(&checkout, "zero", "", &monitors));
+        checkout.commit("v1", &config(&checkout, "zero", DIRECT, &monitors));
         checkout.runs(&["plan"], 0, &[]);
         seen += 1;
     }
