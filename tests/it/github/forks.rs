@@ -151,7 +151,7 @@ async fn a_fork_cannot_say_that_something_is_live() {
     done.shows(0, &[]);
     let path = site.checkout.path().join(done.value("report-path"));
     let text = std::fs::read_to_string(path).unwrap();
-    let lines: Vec<String> = text.lines().map(|line| hostile(line)).collect();
+    let lines: Vec<String> = text.lines().map(hostile).collect();
     site.checkout.write("hostile.jsonl", &lines.join("\n"));
     let hostile = site.checkout.path().join("hostile.jsonl");
     site.github.state().forget();
