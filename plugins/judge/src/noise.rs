@@ -237,7 +237,10 @@ mod tests {
     #[test]
     fn the_chain_keeps_its_shares_and_forgets_as_it_should() {
         let fair = Belief::<1>::new().states[0];
-        assert_eq!(fair, [1.0, 6.0, 15.0, 20.0, 15.0, 6.0, 1.0].map(|ways| ways / 64.0));
+        assert_eq!(
+            fair,
+            [1.0, 6.0, 15.0, 20.0, 15.0, 6.0, 1.0].map(|ways| ways / 64.0)
+        );
         for seconds in [0.0, 5.0, 60.0, 1e9] {
             let moves = Moves::within(seconds);
             for (share, kept) in fair.iter().zip(moves.apply(&fair)) {

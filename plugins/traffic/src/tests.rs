@@ -79,11 +79,11 @@ fn a_bad_candidate_fails_with_both_rates_and_the_evidence() {
     assert_eq!(observation.verdict, Verdict::Failing);
     assert_eq!(
         observation.reason,
-        "errors 4.9 % against 0.2 % (E = 2,694,593, limit 200)"
+        "errors 4.9 % against 0.2 % (E = 2,837,952, limit 200)"
     );
     assert_eq!(
         observation.measurements[0].evidence,
-        "E = 2,694,593, limit 200"
+        "E = 2,837,952, limit 200"
     );
     assert_eq!(observation.measurements[0].limit, Some(1.0));
 }
