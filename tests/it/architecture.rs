@@ -65,7 +65,15 @@ fn the_crates_point_in_one_direction() -> Result<()> {
     for (name, allowed) in [
         ("baepo-core", [].as_slice()),
         ("baepo-runtime", &["baepo-core"]),
-        ("baepo", &["baepo-core", "baepo-judge", "baepo-measures", "baepo-runtime"]),
+        (
+            "baepo",
+            &[
+                "baepo-core",
+                "baepo-judge",
+                "baepo-measures",
+                "baepo-runtime",
+            ],
+        ),
         ("xtask", &[]),
     ] {
         let inner = inner(package(&packages, name)?);

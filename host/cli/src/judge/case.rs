@@ -266,11 +266,14 @@ fn look(state: &mut State, settings: &Settings, window: &Window, latency: bool) 
     let stable = timed(window.stable.as_ref());
     let candidate = timed(window.candidate.as_ref());
     let is_wanted = latency || settings.max_latency.is_some();
-    let latencies = candidate.as_ref().filter(|_| is_wanted).map(|candidate| Latencies {
-        stable: stable.as_ref().filter(|_| latency).map(histogram),
-        candidate: histogram(candidate),
-        recorded: None,
-    });
+    let latencies = candidate
+        .as_ref()
+        .filter(|_| is_wanted)
+        .map(|candidate| Latencies {
+            stable: stable.as_ref().filter(|_| latency).map(histogram),
+            candidate: histogram(candidate),
+            recorded: None,
+        });
     state.look(
         settings,
         &Look {
@@ -334,7 +337,9 @@ fn rate(value: &Value) -> Result<f64, String> {
         Some(percent / 100.0)
     };
     let read = value.as_f64().or_else(|| value.as_str().and_then(of_text));
-    read.ok_or_else(|| format!("max-failure-rate: {value} is no share, write for example `1%` or `off`"))
+    read.ok_or_else(|| {
+        format!("max-failure-rate: {value} is no share, write for example `1%` or `off`")
+    })
 }
 
 fn milliseconds(text: &str) -> Result<f64, String> {
@@ -345,7 +350,9 @@ fn milliseconds(text: &str) -> Result<f64, String> {
 fn limit(text: &str) -> Result<(f64, f64), String> {
     let wrong = || format!("max-latency: `{text}` is no limit, write for example `p95 300ms`");
     let (percentile, time) = text.trim().split_once(' ').ok_or_else(wrong)?;
-    let percent = percentile.strip_prefix('p').and_then(|text| text.parse().ok());
+    let percent = percentile
+        .strip_prefix('p')
+        .and_then(|text| text.parse().ok());
     let percent: f64 = percent.ok_or_else(wrong)?;
     let most = milliseconds(time).map_err(|_| wrong())?;
     match (50.0..100.0).contains(&percent) && most > 0.0 {
@@ -464,12 +471,20 @@ mod tests {
 
     #[test]
     fn a_regression_fails_when_it_is_certain_and_says_so() {
-        let case = json!({ "id": "a", "config": {}, "windows": windows(20, (1_000, 1), (1_000, 5)) });
+        let case =
+            json!({ "id": "a", "config": {}, "windows": windows(20, (1_000, 1), (1_000, 5)) });
         let judged = judged(case);
         assert_eq!((judged.verdict, judged.id), ("failing", json!("a")));
-        assert!(judged.decided_at.is_some_and(|at| at <= 5), "{:?}", judged.decided_at);
+        assert!(
+            judged.decided_at.is_some_and(|at| at <= 5),
+            "{:?}",
+            judged.decided_at
+        );
         let gate = &judged.gates[0];
-        assert_eq!((gate.name.as_str(), gate.direction), ("failures", Some("high")));
+        assert_eq!(
+            (gate.name.as_str(), gate.direction),
+            ("failures", Some("high"))
+        );
         assert!(gate.e_fail >= gate.limit && gate.limit == 100.0);
         assert_eq!(gate.ratio, Some(5.0));
     }
@@ -489,7 +504,11 @@ mod tests {
             json!({ "series": [{ "name": "cpu", "critical": false, "stable": [1], "candidate": [1] }] }),
         ] {
             let judged = judged(case.clone());
-            assert_eq!((judged.verdict, judged.decided_at), ("inconclusive", None), "{case}");
+            assert_eq!(
+                (judged.verdict, judged.decided_at),
+                ("inconclusive", None),
+                "{case}"
+            );
         }
         let clean = judged(json!({ "windows": windows(1, (1_000, 0), (1_000, 0)) }));
         assert_eq!((clean.verdict, clean.decided_at), ("healthy", Some(1)));
@@ -511,7 +530,10 @@ mod tests {
         assert_eq!(bad.verdict, "failing");
         assert_eq!(bad.gates[1].direction, Some("high"));
         let shown = judged(case(series(&higher, false)));
-        assert_eq!((shown.verdict, shown.gates[1].verdict), ("healthy", "failing"));
+        assert_eq!(
+            (shown.verdict, shown.gates[1].verdict),
+            ("healthy", "failing")
+        );
         assert_eq!(shown.gates[0].limit, 100.0);
     }
 

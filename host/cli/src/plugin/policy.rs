@@ -207,7 +207,7 @@ mod tests {
 
               policy.yml:3:17
                3 │ grants: { net: [acme.dev] }
-                 │                 ^^^^^^^^ `acme.dev` is not an address to allow: it must begin with `http://` or `https://`
+                 │                 ^^^^^^^^ `acme.dev` is not an address to allow: it must begin with `http://` or `https://`, or be the word `endpoints`
         "#]]
         .assert_eq(&findings.render(false));
         assert!(read(Path::new("/nowhere/policy.yml")).is_err());

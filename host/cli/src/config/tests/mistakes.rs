@@ -9,7 +9,7 @@ fn what_comes_later_is_said_and_nothing_else() {
     check(
         GROWN,
         expect![[r#"
-            error: 4 problems in baepo.yml
+            error: 3 problems in baepo.yml
 
               baepo.yml:7:13
                7 │   - plugin: oci://ghcr.io/acme/sbom@sha256:3f1c
