@@ -17,9 +17,9 @@ pub(crate) fn run(names: &[String]) -> anyhow::Result<ExitCode> {
     let mut all_well = true;
     for name in chosen {
         println!("── bench {name}");
-        // What the host is measured with lies beside it: the binary itself, and
-        // a workspace of its own for the comparison with Extism.
-        if name == "host" {
+        // What is measured lies beside it: the binary itself, and for the host a
+        // workspace of its own for the comparison with Extism.
+        if matches!(name.as_str(), "host" | "judge") {
             all_well &= cargo("build --release --workspace --all-targets")?;
         }
         all_well &= cargo(&format!("bench --workspace --bench {name}"))?;

@@ -6,6 +6,7 @@
 //! are judged all the same.
 
 pub mod case;
+pub mod settings;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
