@@ -102,7 +102,7 @@ environments:
           baepo.yml:8:24
            8 │     monitors: [trafic, canary]
              │                        ^^^^^^ `canary` is a strategy, not a monitor
-          help: one of: traffic, logs, or `./PATH.wasm`
+          help: one of: traffic, prometheus, http, logs, or `./PATH.wasm`
 
           baepo.yml:9:21
            9 │     on-no-evidence: continue
