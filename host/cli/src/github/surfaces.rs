@@ -367,7 +367,7 @@ pub fn name(app: &str, environments: &[String]) -> String {
 
 /// The pull request that a run is told at: its own, or that of the rollout that
 /// it goes on with.
-fn at_pull(report: &Report) -> Option<u64> {
+pub(crate) fn at_pull(report: &Report) -> Option<u64> {
     let newest = report.rollouts.last();
     report
         .pull_request

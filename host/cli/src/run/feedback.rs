@@ -9,6 +9,7 @@ use baepo_core::verdict::Level;
 
 use super::Run;
 use crate::error::one_line;
+use crate::github::surfaces::at_pull;
 use crate::past;
 
 /// How long a run waits at its end for what people said.
@@ -38,12 +39,7 @@ impl Run<'_> {
         let Some(teller) = self.record.teller() else {
             return Vec::new();
         };
-        let report = self.record.report();
-        let of_rollout = report
-            .rollouts
-            .last()
-            .and_then(|rollout| rollout.pull_request);
-        let Some(pull_request) = report.pull_request.or(of_rollout) else {
+        let Some(pull_request) = at_pull(self.record.report()) else {
             return Vec::new();
         };
         let signals = tokio::time::timeout(LISTENING, teller.signals(pull_request));
