@@ -57,7 +57,7 @@ impl Config for Http {
             probes: read_probes(fields),
             max_failure_rate: share(fields, "max-failure-rate", Percent(100)),
             latency: read_latency(fields),
-            error_budget: read_slo(fields),
+            error_budget: baepo_limits::read::error_budget(fields),
         }
     }
 }
@@ -163,25 +163,6 @@ fn read_latency(fields: &mut Fields) -> Option<Latency> {
         may_be_slow: 1.0 - fast,
         quantile: Percent((fast * 10_000.0).round() as u32),
     })
-}
-
-fn read_slo(fields: &mut Fields) -> Option<f64> {
-    match fields.take("slo") {
-        None => None,
-        Some(word) if word == "off" || word == false => None,
-        Some(value) => {
-            let slo = fields.read::<Percent>("slo", value)?;
-            // Fourteen times the budget must be a rate that can be judged.
-            if !(9_400..=9_999).contains(&slo.0) {
-                fields.problem(
-                    "slo",
-                    format!("{slo} is not a goal that can be guarded; use 94% to 99.99%, or `off`"),
-                );
-                return None;
-            }
-            Some(f64::from(10_000 - slo.0) / 10_000.0)
-        }
-    }
 }
 
 /// A share between nothing and everything, as a number.

@@ -9,11 +9,11 @@
 //! floor under the burn rate, not a promise.
 
 use baepo_judge::{Counts, absolute};
+use baepo_limits::Burn;
 use baepo_plugin::Verdict;
 
 use crate::config::Http;
 use crate::memory::{Memory, Part};
-use crate::slo::Burn;
 
 /// False alarms of a whole rollout, at most.
 const ALPHA: f64 = 0.01;

@@ -13,7 +13,6 @@ mod judge;
 mod memory;
 mod probe;
 mod show;
-mod slo;
 
 use baepo_plugin::http::{HttpError, Request, Response};
 use baepo_plugin::monitor::{Capability, Monitor, Observation, ObserveRequest, Phase};

@@ -1,12 +1,12 @@
 //! What lasts between two looks: counts, no answers.
 
 use baepo_judge::Counts;
+use baepo_limits::Minutes;
 use baepo_plugin::HookError;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Http;
 use crate::probe::Probed;
-use crate::slo::Ring;
 
 const VERSION: u32 = 1;
 
@@ -21,8 +21,8 @@ pub(crate) struct Memory {
     /// Stable's probes of the whole rollout.
     pub(crate) stable: Part,
     /// The candidate's last hours; empty without an SLO.
-    #[serde(default)]
-    pub(crate) minutes: Ring,
+    #[serde(default, with = "entries")]
+    pub(crate) minutes: Minutes,
 }
 
 /// The candidate's probes.
@@ -77,7 +77,7 @@ impl Memory {
                 window: 0,
                 candidate: Sums::default(),
                 stable: Part::default(),
-                minutes: Ring::default(),
+                minutes: Minutes::default(),
             });
         }
         serde_json::from_slice(bytes)
@@ -117,5 +117,20 @@ impl Memory {
         if config.error_budget.is_some() {
             self.minutes.add(now_ms, candidate.asked, candidate.failed);
         }
+    }
+}
+
+/// Minutes as the list of their entries.
+mod entries {
+    use baepo_limits::Minutes;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(minutes: &Minutes, to: S) -> Result<S::Ok, S::Error> {
+        minutes.entries().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Minutes, D::Error> {
+        Minutes::of(Vec::deserialize(from)?).ok_or_else(|| D::Error::custom("no minutes"))
     }
 }

@@ -1,6 +1,7 @@
 //! A judgement as people want it.
 
 use baepo_judge::Counts;
+use baepo_limits::show;
 use baepo_plugin::monitor::{Finding, Measurement, Sample};
 use baepo_plugin::text::{count, evidence, number, percent};
 use baepo_plugin::units::Millis;
@@ -10,7 +11,6 @@ use crate::config::Http;
 use crate::judge::{Gate, Judgement};
 use crate::memory::Memory;
 use crate::probe::Probed;
-use crate::slo::Burn;
 
 pub(crate) struct Shown<'a> {
     pub(crate) config: &'a Http,
@@ -42,7 +42,7 @@ impl Shown<'_> {
             return format!("{slow}{}", proof(gate));
         }
         if let Some(burn) = burn.filter(|_| !self.judgement.is_burn_excused) {
-            return burning(&burn);
+            return show::burning(&burn);
         }
         let whole = self.memory.candidate.whole.asked;
         if self.judgement.verdict == Verdict::Healthy {
@@ -122,25 +122,13 @@ impl Shown<'_> {
 
     fn burn_rate(&self) -> Option<Measurement> {
         let budget = self.config.error_budget?;
-        let burn = self.judgement.burn;
         let speed = self.memory.minutes.latest_speed(budget);
-        Some(Measurement {
-            name: "burn rate".into(),
-            unit: String::new(),
-            stable: None,
-            candidate: burn.map(|burn| burn.speed).or(speed),
-            limit: Some(burn.map_or(crate::slo::BURNS[0].0, |burn| burn.factor)),
-            verdict: match (burn, self.judgement.is_burn_excused) {
-                (Some(_), false) => Verdict::Failing,
-                (Some(_), true) => Verdict::Inconclusive,
-                (None, _) => Verdict::Healthy,
-            },
-            evidence: match burn {
-                Some(burn) => format!("E = {}", evidence(burn.log_e.exp())),
-                None => "a guard: it fails, and proves nothing by keeping quiet".into(),
-            },
-            samples: Vec::new(),
-        })
+        Some(show::burn_rate(
+            self.judgement.burn,
+            speed,
+            self.judgement.is_burn_excused,
+            self.at_ms,
+        ))
     }
 
     pub(crate) fn findings(&self) -> Vec<Finding> {
@@ -175,19 +163,6 @@ fn describe(gate: &Gate, what: &str) -> String {
     let of = count(gate.candidate.requests);
     let limit = percent(gate.limit);
     format!("{rate} of {of} probes {what}, limit {limit}")
-}
-
-fn burning(burn: &Burn) -> String {
-    let (long, short) = burn.windows;
-    format!(
-        "the error budget is used up {} times as fast as it may be, limit {} over {} and {} \
-         (E = {})",
-        number(burn.speed),
-        number(burn.factor),
-        Millis::minutes(long),
-        Millis::minutes(short),
-        evidence(burn.log_e.exp()),
-    )
 }
 
 fn proof(gate: &Gate) -> String {

@@ -117,6 +117,9 @@ pub struct Judgement {
     /// Whether this window alone speaks against the candidate, not loudly
     /// enough to fail it, but too loudly to be healthy.
     pub is_doubtful: bool,
+    /// Whether most of the candidate's requests in this window failed: that is
+    /// healthy nowhere, whatever stable does.
+    pub is_broken: bool,
     /// Whether the comparison is with stable's earlier requests.
     pub is_against_record: bool,
     /// Stable's requests that the candidate is compared with.
@@ -345,7 +348,10 @@ impl State {
         let is_doubtful = window_fail >= doubt
             || (window_above >= doubt && !stable_is_above_limit)
             || recorded.is_some_and(|recorded| recorded.log_fail >= doubt);
-        let failures = verdict(is_failing, passes && !is_doubtful && has_enough);
+        let (fine, failed) = self.current.candidate.split();
+        let is_broken = failed > fine;
+        let is_fine = passes && !is_doubtful && !is_broken && has_enough;
+        let failures = verdict(is_failing, is_fine);
         Judgement {
             verdict: failures,
             failures,
@@ -357,6 +363,7 @@ impl State {
             absolute_pass,
             stable_is_above_limit,
             is_doubtful,
+            is_broken,
             is_against_record: recorded.is_some(),
             stable: if is_bake { record } else { self.whole.stable },
             candidate: if is_bake {

@@ -1,7 +1,7 @@
 //! What a look came to, as a verdict and as people want it.
 
-use baepo_judge::Evidence;
 use baepo_plugin::monitor::{Finding, Measurement, ObserveRequest, Phase, Sample};
+use baepo_plugin::text::{count, evidence};
 use baepo_plugin::{HookError, Level, Role, Verdict};
 
 use crate::config::{Consequence, Logs, Pattern};
@@ -9,9 +9,6 @@ use crate::growth::{self, Growth};
 use crate::memory::{Memory, Tally};
 use crate::prints::Print;
 use crate::{Exposure, worst};
-
-/// Beyond this E is not more convincing, only longer.
-const MOST_E: f64 = 1e9;
 
 /// New kinds of errors that get a finding of their own.
 const MOST_FINDINGS: usize = 6;
@@ -185,7 +182,7 @@ impl Shown<'_> {
 
     fn evidence(&self) -> String {
         let limit = (1.0 / growth::alpha()) as u64;
-        let e = e_value(self.growth.evidence);
+        let e = evidence(self.growth.evidence.value());
         format!("E = {e}, limit {}", count(limit))
     }
 
@@ -323,15 +320,6 @@ fn notice(role: Role, title: String, message: String) -> Finding {
     }
 }
 
-/// Rounded down, so that it never seems to reach a limit that it does not.
-fn e_value(e: Evidence) -> String {
-    match e.value() {
-        value if value > MOST_E => format!("over {}", count(MOST_E as u64)),
-        value if value >= 10.0 => count(value as u64),
-        value => format!("{:.1}", (value * 10.0) as u64 as f64 / 10.0),
-    }
-}
-
 fn number(value: f64) -> String {
     match value {
         value if value >= 10.0 => count(value.round() as u64),
@@ -355,17 +343,4 @@ fn plural(number: u64, word: &str) -> String {
         1 => format!("1 {word}"),
         number => format!("{} {word}s", count(number)),
     }
-}
-
-/// `20,377`.
-fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

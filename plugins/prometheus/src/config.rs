@@ -1,8 +1,9 @@
 //! What users write under `with:`.
 
 use baepo_judge::Settings;
+use baepo_limits::read;
 use baepo_plugin::config::{Config, Fields};
-use baepo_plugin::units::{Millis, Percent};
+use baepo_plugin::units::Millis;
 use serde_json::Value;
 
 use crate::template::{self, TEMPLATES, check_placeholders};
@@ -147,30 +148,9 @@ fn read_address(fields: &mut Fields) -> String {
 
 fn read_settings(fields: &mut Fields) -> Settings {
     let usual = Settings::default();
-    let limit = match fields.take("max-failure-rate") {
-        None => usual.max_failure_rate,
-        Some(word) if word == "off" || word == false => None,
-        Some(value) => match fields.read::<Percent>("max-failure-rate", value) {
-            Some(share @ Percent(1..=9_999)) => Some(f64::from(share.0) / 10_000.0),
-            Some(share) => {
-                let message =
-                    format!("{share} can never be judged; use a share in between, or `off`");
-                fields.problem("max-failure-rate", message);
-                None
-            }
-            None => None,
-        },
-    };
-    let min_requests = fields.or("min-requests", usual.min_requests);
-    if min_requests == 0 {
-        fields.problem(
-            "min-requests",
-            "must be at least 1: nothing is healthy without a request",
-        );
-    }
     Settings {
-        max_failure_rate: limit,
-        min_requests,
+        max_failure_rate: read::max_failure_rate(fields, usual.max_failure_rate),
+        min_requests: read::min_requests(fields, usual.min_requests),
         ..usual
     }
 }

@@ -3,10 +3,10 @@
 use baepo_judge::{Gate, Latencies, Verdict};
 use baepo_plugin::config::Fields;
 use baepo_plugin::monitor::{Histogram, Measurement, Sample, Telemetry};
+use baepo_plugin::text::{count, evidence};
 use baepo_plugin::units::Millis;
 
 use crate::Shown;
-use crate::text::{count, evidence, plain};
 
 /// Differences below this matter to nobody unless the configuration says so.
 const USUAL_FLOOR_US: f64 = 5_000.0;
@@ -144,7 +144,11 @@ impl Shown<'_> {
             Verdict::Failing => (gate.fail, self.judgement.level),
             _ => (gate.pass, self.settings.beta),
         };
-        format!("E = {}, limit {}", evidence(e), count((1.0 / level) as u64))
+        format!(
+            "E = {}, limit {}",
+            evidence(e.value()),
+            count((1.0 / level) as u64)
+        )
     }
 
     /// The 95th percentile since the last look, or the one that has a limit.
@@ -207,4 +211,10 @@ pub(crate) fn percentile_ms(histogram: &Histogram, quantile: f64) -> Option<f64>
         begin = end.unwrap_or(begin);
     }
     None
+}
+
+/// Without digits that do not matter: `95`, `99.9`.
+fn plain(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
 }

@@ -7,7 +7,8 @@
 //!
 //! Latency is compared in the same way, by how many requests are slower than a
 //! quantile of both roles; differences below `latency-floor` do not matter. With
-//! `max-latency` it must keep a limit, too.
+//! `max-latency` it must keep a limit, too. With `slo` it must not use up the
+//! error budget that many times too fast.
 //!
 //! Healthy means: no evidence against the candidate, enough evidence for it
 //! from the whole rollout so far, and at least `min-requests` of its own in
@@ -15,61 +16,49 @@
 //!
 //! The mathematics is in the crate `baepo-judge`.
 
+mod budget;
 mod latency;
-mod text;
+mod memory;
 
-use baepo_judge::{Counts, Evidence, Judgement, Look, Settings, State};
+use baepo_judge::{Counts, Evidence, Judgement, Look, Settings};
+use baepo_limits::{read, show};
 use baepo_plugin::config::{Config, Fields};
 use baepo_plugin::monitor::{
     Capability, Finding, Measurement, Monitor, Observation, ObserveRequest, Phase, Sample,
     Telemetry,
 };
-use baepo_plugin::units::Percent;
+use baepo_plugin::text::{count, evidence};
 use baepo_plugin::{HookError, Level, Role, Verdict};
 
+use budget::{Budget, Guarded};
 use latency::{Timed, Timing};
-use text::{count, evidence, percent};
+use memory::Memory;
 
 /// What users write under `with:`.
 struct Traffic {
     settings: Settings,
     timing: Timing,
+    budget: Option<Budget>,
 }
 
 impl Config for Traffic {
     fn read(fields: &mut Fields) -> Traffic {
         let usual = Settings::default();
-        let limit = match fields.take("max-failure-rate") {
-            None => usual.max_failure_rate,
-            Some(word) if word == "off" || word == false => None,
-            Some(value) => match fields.read::<Percent>("max-failure-rate", value) {
-                Some(share @ Percent(1..=9_999)) => Some(f64::from(share.0) / 10_000.0),
-                Some(share) => {
-                    let message =
-                        format!("{share} can never be judged; use a share in between, or `off`");
-                    fields.problem("max-failure-rate", message);
-                    None
-                }
-                None => None,
-            },
-        };
-        let min_requests = fields.or("min-requests", usual.min_requests);
-        if min_requests == 0 {
-            fields.problem(
-                "min-requests",
-                "must be at least 1: nothing is healthy without a request",
-            );
-        }
+        let max_failure_rate = read::max_failure_rate(fields, usual.max_failure_rate);
+        let min_requests = read::min_requests(fields, usual.min_requests);
+        let budget = Budget::read(fields);
         let timing = Timing::read(fields);
         Traffic {
             settings: Settings {
-                max_failure_rate: limit,
+                max_failure_rate,
                 min_requests,
+                other_gates: u32::from(budget.is_some()),
                 latency_floor: timing.floor_us,
                 max_latency: timing.limit_us,
                 ..usual
             },
             timing,
+            budget,
         }
     }
 }
@@ -84,11 +73,8 @@ impl Monitor for Traffic {
     }
 
     fn observe(config: Traffic, request: &ObserveRequest) -> Result<Observation, HookError> {
-        let mut state = match request.memory.as_slice() {
-            [] => State::new(),
-            memory => State::from_bytes(memory)
-                .ok_or_else(|| HookError::Failed("the memory is not of this monitor".into()))?,
-        };
+        let mut memory = Memory::load(&request.memory)
+            .ok_or_else(|| HookError::Failed("the memory is not of this monitor".into()))?;
         let phase = match request.phase {
             Phase::Preview => return Ok(blind(request, "a preview has no traffic to judge")),
             Phase::Ramp => baepo_judge::Phase::Ramp,
@@ -111,22 +97,30 @@ impl Monitor for Traffic {
             recorded: request.stable_before.as_ref().map(counts),
             latency: timed.latencies(&config.timing),
         };
-        let judgement = state.look(&config.settings, &look);
+        let judgement = memory.state.look(&config.settings, &look);
+        let guarded = config.budget.map(|budget| {
+            let Counts { requests, failures } = look.candidate;
+            memory.minutes.add(request.now_ms, requests, failures);
+            budget.guard(&memory.minutes, request.now_ms, &judgement)
+        });
         let shown = Shown {
             settings: config.settings,
             judgement,
+            guarded,
             look,
             at_ms: request.window_elapsed_ms,
         };
+        let mut measurements = vec![
+            shown.failures(),
+            shown.requests(),
+            shown.latency(stable, candidate, &config.timing),
+        ];
+        measurements.extend(shown.burn_rate());
         Ok(Observation {
-            memory: state.to_bytes().to_vec(),
-            verdict: verdict(judgement.verdict),
+            memory: memory.save(),
+            verdict: shown.verdict(),
             reason: shown.reason(),
-            measurements: vec![
-                shown.failures(),
-                shown.requests(),
-                shown.latency(stable, candidate, &config.timing),
-            ],
+            measurements,
             findings: shown.findings(),
         })
     }
@@ -160,15 +154,40 @@ fn verdict(verdict: baepo_judge::Verdict) -> Verdict {
     }
 }
 
+/// `0.21 %`, `4.9 %`, `12 %`.
+fn percent(rate: Option<f64>) -> String {
+    rate.map_or("unknown".into(), baepo_plugin::text::percent)
+}
+
 /// A judgement as people want it.
 struct Shown<'a> {
     settings: Settings,
     judgement: Judgement,
+    guarded: Option<Guarded>,
     look: Look<'a>,
     at_ms: u64,
 }
 
 impl Shown<'_> {
+    /// The worst of what is judged and of what is guarded.
+    fn verdict(&self) -> Verdict {
+        let guarded = self.guarded.map_or(Verdict::Healthy, Guarded::verdict);
+        match (verdict(self.judgement.verdict), guarded) {
+            (Verdict::Failing, _) | (_, Verdict::Failing) => Verdict::Failing,
+            (Verdict::Inconclusive, _) | (_, Verdict::Inconclusive) => Verdict::Inconclusive,
+            (Verdict::Healthy, Verdict::Healthy) => Verdict::Healthy,
+        }
+    }
+
+    fn burn_rate(&self) -> Option<Measurement> {
+        let Guarded {
+            burn,
+            speed,
+            is_excused,
+        } = self.guarded?;
+        Some(show::burn_rate(burn, speed, is_excused, self.at_ms))
+    }
+
     /// `errors 4.9 % against 0.2 % (E = 1,240, limit 100)` and the like.
     fn reason(&self) -> String {
         let Judgement {
@@ -177,10 +196,20 @@ impl Shown<'_> {
             ..
         } = self.judgement;
         let least = self.settings.min_requests;
+        let judged = verdict(self.judgement.verdict);
         if candidate.requests == 0 {
             return "no request has reached the candidate yet".into();
         }
         let errors = format!("errors {}{}", percent(candidate.rate()), self.against());
+        let burn = self.guarded.and_then(|guarded| guarded.burn);
+        if let Some(burn) = burn.filter(|_| judged != Verdict::Failing) {
+            let burning = show::burning(&burn);
+            let with_both = match self.verdict() {
+                Verdict::Failing => "",
+                _ => ", and so it is with stable",
+            };
+            return format!("{burning}{with_both}; {errors}");
+        }
         if let Some(reason) = self.latency_reason(&errors) {
             return reason;
         }
@@ -197,6 +226,9 @@ impl Shown<'_> {
             }
             baepo_judge::Verdict::Inconclusive if self.is_one_sided() => {
                 format!("{errors}; stable got no request to compare with")
+            }
+            baepo_judge::Verdict::Inconclusive if self.judgement.is_broken => {
+                format!("{errors}; most requests of this window failed, which is not healthy")
             }
             baepo_judge::Verdict::Inconclusive if self.judgement.is_doubtful => {
                 format!("{errors}; this window alone looks worse than that")
@@ -269,7 +301,11 @@ impl Shown<'_> {
                 (best, self.settings.beta)
             }
         };
-        format!("E = {}, limit {}", evidence(e), count((1.0 / level) as u64))
+        format!(
+            "E = {}, limit {}",
+            evidence(e.value()),
+            count((1.0 / level) as u64)
+        )
     }
 
     fn failures(&self) -> Measurement {

@@ -123,7 +123,7 @@ fn evidence_adds_up_over_looks_and_windows() {
         let mut look = request(Phase::Ramp, (200, 0), (150, 0));
         (look.window, look.memory) = (window, memory);
         let observation = observe(&look);
-        assert!(observation.memory.len() <= baepo_judge::STATE_BYTES);
+        assert!(observation.memory.len() <= baepo_judge::STATE_BYTES + 2);
         memory = observation.memory;
         verdicts.push(observation.verdict);
     }
@@ -188,6 +188,70 @@ fn what_stable_does_not_keep_either_is_a_finding() {
     );
 }
 
+/// Looks of a minute each, with so many requests and failures of stable and of
+/// the candidate.
+fn burning(minutes: u64, stable: (u64, u64), candidate: (u64, u64)) -> Observation {
+    let mut memory = Vec::new();
+    for minute in 1..=minutes {
+        let mut look = request(Phase::Ramp, stable, candidate);
+        look.config = r#"{"slo": "99.9%", "max-failure-rate": "off", "latency": "off"}"#.into();
+        look.stable_before = None;
+        (look.memory, look.now_ms, look.since_last_look_ms) = (memory, minute * 60_000, 60_000);
+        let observation = observe(&look);
+        assert!(observation.memory.len() < 6_000);
+        memory = observation.memory.clone();
+        if minute == minutes {
+            return observation;
+        }
+    }
+    panic!("no look")
+}
+
+#[test]
+fn a_budget_that_burns_fails_the_candidate_unless_stable_burns_too() {
+    // Hardly more than stable, so that comparing alone would not fail it.
+    let alone = burning(10, (40, 0), (400, 8));
+    assert_eq!(alone.verdict, Verdict::Failing, "{}", alone.reason);
+    assert_eq!(
+        alone.reason,
+        "the error budget is used up 20 times as fast as it may be, limit 6 over 6h and 30m \
+         (E = over 1,000,000,000); errors 2 % against 0 %"
+    );
+    let number = alone.measurements.last().unwrap();
+    assert_eq!(
+        (&*number.name, number.limit, number.verdict),
+        ("burn rate", Some(6.0), Verdict::Failing)
+    );
+    let both = burning(10, (400, 8), (400, 8));
+    assert_eq!(both.verdict, Verdict::Inconclusive, "{}", both.reason);
+    assert!(
+        both.reason
+            .contains(", and so it is with stable; errors 2 %"),
+        "{}",
+        both.reason
+    );
+    let neither = burning(60, (4_000, 1), (4_000, 1));
+    assert_eq!(neither.verdict, Verdict::Healthy, "{}", neither.reason);
+    assert_eq!(neither.measurements.last().unwrap().candidate, Some(0.25));
+}
+
+#[test]
+fn what_answers_nothing_but_errors_is_never_healthy_whatever_stable_does() {
+    let mut memory = Vec::new();
+    for window in 1..=20 {
+        let mut look = request(Phase::Ramp, (5_000, 5_000), (5_000, 5_000));
+        look.stable_before = Some(telemetry(100_000, 100_000));
+        (look.window, look.memory) = (window, memory);
+        let observation = observe(&look);
+        assert_eq!(observation.verdict, Verdict::Inconclusive);
+        assert_eq!(
+            observation.reason,
+            "errors 100 % against 100 %; most requests of this window failed, which is not healthy"
+        );
+        memory = observation.memory;
+    }
+}
+
 #[test]
 fn a_percentile_lies_within_its_bucket() {
     let histogram = Histogram {
@@ -220,10 +284,11 @@ fn all_mistakes_in_the_configuration_are_told_at_once() {
     };
     assert_eq!(problems(r#"{"max-failure-rate": "off"}"#), [""; 0]);
     assert_eq!(
-        problems(r#"{"max-failure-rate": "100%", "min-requests": 0, "max-failures": 1}"#),
+        problems(r#"{"max-failure-rate": "100%", "min-requests": 0, "max-failures": 1, "slo": 1}"#),
         [
             "max-failure-rate: 100 % can never be judged; use a share in between, or `off`",
             "min-requests: must be at least 1: nothing is healthy without a request",
+            "slo: `1` is not a share, expected for example `25%` or `0.5%`",
             "max-failures: unknown key, did you mean `max-failure-rate`?",
         ]
     );

@@ -1,5 +1,6 @@
 //! A report in words: for terminals, for pull requests, for programs.
 
+mod evidence;
 pub mod json;
 pub mod markdown;
 pub mod terminal;

@@ -2,12 +2,13 @@
 
 use baepo_core::hook::Section;
 use baepo_core::pipeline::StageResult;
-use baepo_core::report::{Report, RolloutReport, StageReport};
+use baepo_core::report::{Course, Report, RolloutReport, StageReport};
 use baepo_core::rollout::Outcome;
 use baepo_core::time::Time;
 use baepo_core::verdict::Measurement;
 use baepo_core::weight::BasisPoints;
 
+use super::evidence::{self, amount};
 use super::markdown::escape::shorten;
 use super::words::{self, at_turning, failure_of, output_of, plugin_of};
 use super::{grouped, headline, next_step, percent, verdict_word};
@@ -115,23 +116,12 @@ pub fn rollout_lines(rollout: &RolloutReport, paint: Paint) -> String {
 
 /// `failures 0.24 % (0.21)`: the candidate's value, and stable's.
 fn both_sides(measurement: &Measurement) -> Option<String> {
-    let candidate = number(measurement.candidate?);
     let (name, unit) = (&measurement.name, &measurement.unit);
-    let space = if unit.is_empty() { "" } else { " " };
+    let candidate = amount(measurement.candidate?, unit);
     let stable = measurement
         .stable
-        .map_or(String::new(), |stable| format!(" ({})", number(stable)));
-    Some(format!("{name} {candidate}{space}{unit}{stable}"))
-}
-
-fn number(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e15 && value >= 0.0 {
-        grouped(value as u64)
-    } else if value.abs() >= 100.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.2}")
-    }
+        .map_or(String::new(), |stable| format!(" ({})", amount(stable, "")));
+    Some(format!("{name} {candidate}{stable}"))
 }
 
 /// What comes next, under the line of a rollout.
@@ -176,6 +166,7 @@ pub fn rollout_story(rollout: &RolloutReport, paint: Paint) -> String {
                 turned.since(rollout.began),
                 rollout.reason
             ));
+            lines.extend(failing_lines(rollout, paint));
             if let (Some(stable), Some(back)) = (&rollout.stable, rollout.went_back) {
                 let (stable, took) = (stable.short(), back.since(turned));
                 lines.push(format!(
@@ -212,6 +203,27 @@ pub fn rollout_story(rollout: &RolloutReport, paint: Paint) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// `  failures 4.93 % ▁▁▂▅█, stable 0.21 % ▁▁▁▁▁, limit 1 %` for each number that
+/// fails.
+fn failing_lines(rollout: &RolloutReport, paint: Paint) -> Vec<String> {
+    let line = |(m, course): (&Measurement, Option<&Course>)| {
+        let (candidate, stable) = course.map(evidence::sparklines).unwrap_or_default();
+        let part = |what: &str, value: Option<f64>, curve: Option<String>| {
+            let value = amount(value?, &m.unit);
+            let curve = curve.map_or(String::new(), |curve| format!(" {curve}"));
+            Some(format!("{what} {value}{curve}"))
+        };
+        let parts = [
+            part(&paint.bold(&m.name), m.candidate, candidate),
+            part("stable", m.stable, stable),
+            part("limit", m.limit, None),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        format!("  {}", parts.join(", "))
+    };
+    evidence::failing(rollout).into_iter().map(line).collect()
 }
 
 /// What a feedback plugin adds: text of a stranger, so without what could

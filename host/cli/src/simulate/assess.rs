@@ -103,10 +103,10 @@ fn unnoticed(setting: &Setting, scenario: Scenario) -> String {
             format!("neither of `{named}` minds answers that take four times as long")
         }
         Scenario::Slow if setting.monitors.is_empty() => {
-            "no monitor is configured, and none that comes with baepo judges latency; a plugin of your own can".into()
+            "add `monitors: [traffic]`, which compares latency; without it only the health of instances is judged".into()
         }
         Scenario::Slow => {
-            "`traffic` shows latency and does not judge it; a monitor plugin of your own can".into()
+            format!("`{named}` did not find it: `latency: off`, a `latency-floor` above the difference, or too few requests in a window")
         }
         _ if setting.monitors.is_empty() => {
             "add `monitors: [traffic]`; without it only the health of instances is judged".into()

@@ -1,6 +1,7 @@
 //! What people are told of a run, as data: a fold over its journal. Renderers
 //! (terminal, Markdown, JSON) are the command line's.
 
+mod evidence;
 mod rollout;
 
 use alloc::string::String;
@@ -16,6 +17,7 @@ use crate::release::Revision;
 use crate::rollout::{Entry, Outcome, Record};
 use crate::time::Time;
 use crate::verdict::Level;
+pub use evidence::{Course, Point};
 pub use rollout::{RolloutReport, WindowReport};
 
 /// Everything worth telling of one run.

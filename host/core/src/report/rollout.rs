@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::evidence::{self, Course};
 use crate::digest::Digest;
 use crate::hook::PastRollout;
 use crate::pipeline::Served;
@@ -81,6 +82,9 @@ pub struct RolloutReport {
     pub judgement: Option<Judgement>,
     /// What each monitor said at the newest look.
     pub judged: Vec<Judged>,
+    /// The numbers of the gates from look to look.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub courses: Vec<Course>,
     /// Who answered how many requests while it went on: stable, candidate.
     pub served: Option<(Served, Served)>,
     /// Its entries that people want to read.
@@ -88,6 +92,9 @@ pub struct RolloutReport {
     /// Counters at the first and at the newest look of the present window.
     #[serde(skip)]
     looks: Option<(Counted, Counted)>,
+    /// When the present window began.
+    #[serde(skip)]
+    window_began: Option<Time>,
 }
 
 /// One window of observation that ended.
@@ -176,9 +183,11 @@ impl RolloutReport {
             holding: None,
             judgement: None,
             judged: Vec::new(),
+            courses: Vec::new(),
             served: None,
             story: Vec::new(),
             looks: None,
+            window_began: None,
         }
     }
 
@@ -221,6 +230,8 @@ impl RolloutReport {
                 self.looks = Some((first.unwrap_or_else(|| counted.clone()), counted.clone()));
                 self.judgement = Some(judgement.clone());
                 self.judged.clone_from(judged);
+                let began = self.window_began.unwrap_or(at);
+                evidence::follow(&mut self.courses, began, at, judged);
             }
             Entry::Ended { ended } => {
                 if let Directive::Observe { .. } = ended.directive {
@@ -237,7 +248,10 @@ impl RolloutReport {
                 self.observing = None;
                 self.holding = None;
             }
-            Entry::WindowBegan { .. } => self.looks = None,
+            Entry::WindowBegan { .. } => {
+                self.looks = None;
+                self.window_began = Some(at);
+            }
             Entry::Holding { reason, until, .. } => self.holding = Some((reason.clone(), *until)),
             Entry::Unpaused => self.holding = None,
             Entry::Signalled { signal } => {

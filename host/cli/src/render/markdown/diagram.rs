@@ -5,15 +5,23 @@
 //! the library, and shows a red box where it cannot read something.
 
 use baepo_core::pipeline::{Stage, StageResult};
-use baepo_core::report::{Report, RolloutReport, StageReport};
+use baepo_core::report::{Course, Report, RolloutReport, StageReport};
 use baepo_core::rollout::Outcome;
 use baepo_core::time::{Millis, Time};
+use baepo_core::verdict::Measurement;
 use baepo_core::weight::BasisPoints;
+
+use crate::render::evidence;
 
 /// How many points a curve has.
 const POINTS: usize = 13;
 /// The most bars of a timeline.
 const MOST_BARS: usize = 30;
+
+/// Of lines, on a light ground and on a dark one.
+const RED: &str = "#cf222e";
+const BLUE: &str = "#218bff";
+const GREY: &str = "#8c959f";
 
 const CLASSES: &str = "  classDef ok fill:#1a7f37,stroke:#1a7f37,color:#ffffff
   classDef bad fill:#cf222e,stroke:#cf222e,color:#ffffff
@@ -200,11 +208,7 @@ pub(super) fn share(rollout: &RolloutReport, now: Time) -> Option<(String, Strin
     let shares: Vec<String> = points
         .map(|share| format!("{}", f64::from(share.value()) / 100.0))
         .collect();
-    let (unit, length) = match all {
-        0..180_000 => ("seconds", 1e3),
-        180_000..10_800_000 => ("minutes", 6e4),
-        _ => ("hours", 3.6e6),
-    };
+    let (unit, length) = axis(all);
     // Times as labels would have to differ from each other. The first series
     // is too pale to be seen alone, so that it is drawn twice.
     let shares = shares.join(", ");
@@ -220,6 +224,89 @@ pub(super) fn share(rollout: &RolloutReport, now: Time) -> Option<(String, Strin
         .map(|(at, weight)| format!("{} {weight}", at.clock()))
         .collect();
     Some((fenced(&picture), text.join(" · ")))
+}
+
+/// In what a stretch of time is told, and how many milliseconds that is.
+fn axis(span_ms: u64) -> (&'static str, f64) {
+    match span_ms {
+        0..180_000 => ("seconds", 1e3),
+        180_000..10_800_000 => ("minutes", 6e4),
+        _ => ("hours", 3.6e6),
+    }
+}
+
+/// What a gate measured, candidate and stable and the limit; `None` where
+/// there is too little to draw.
+pub(super) fn course(course: &Course, measurement: &Measurement) -> Option<String> {
+    let parts = course.binned(2 * POINTS);
+    let (first, last) = (course.points.first()?.at, course.points.last()?.at);
+    let span = last.since(first).0;
+    if parts.len() < 3 || span == 0 {
+        return None;
+    }
+    let candidate: Vec<Option<f64>> = parts.iter().map(|(.., candidate)| *candidate).collect();
+    let stable: Vec<Option<f64>> = parts.iter().map(|(_, stable, _)| *stable).collect();
+    let candidate = evidence::filled(&candidate)?;
+    let stable = evidence::filled(&stable);
+    let drawn = candidate.iter().chain(stable.iter().flatten()).copied();
+    let (low, high) = evidence::scale(drawn)?;
+    // One far away would make a straight line of all else.
+    let limit = measurement.limit.filter(|limit| {
+        let room = (high - low).max(high.abs());
+        limit.is_finite() && (low - room..=high + 3.0 * room).contains(limit)
+    });
+    let (low, high) = match limit {
+        Some(limit) => (low.min(limit), high.max(limit)),
+        None => (low, high),
+    };
+    let high = if high > low {
+        high + 0.05 * (high - low)
+    } else {
+        low + 1.0
+    };
+    let mut series = vec![("red", "candidate", RED, Some(candidate))];
+    series.push(("blue", "stable", BLUE, stable));
+    let straight = limit.map(|limit| vec![limit; parts.len()]);
+    series.push(("grey", "limit", GREY, straight));
+    series.retain(|(.., values)| values.is_some());
+    let legend: Vec<String> = series
+        .iter()
+        .map(|(colour, what, ..)| format!("{what} {colour}"))
+        .collect();
+    let palette: Vec<&str> = series.iter().map(|(_, _, code, _)| *code).collect();
+    let lines: String = series
+        .iter()
+        .flat_map(|(.., values)| values)
+        .map(|values| {
+            let values: Vec<String> = values.iter().map(|value| plain(*value)).collect();
+            format!("\n  line [{}]", values.join(", "))
+        })
+        .collect();
+    let unit = match measurement.unit.trim() {
+        "" => String::new(),
+        unit => format!(" in {}", label(unit)),
+    };
+    let (time, length) = axis(span);
+    Some(fenced(&format!(
+        "%%{{init: {{\"themeVariables\": {{\"xyChart\": {{\"plotColorPalette\": \"{}\"}}}}}}}}%%\nxychart-beta\n  title \"{}{unit} ({})\"\n  x-axis \"{time} since {} UTC\" 0 --> {:.1}\n  y-axis {} --> {}{lines}",
+        palette.join(", "),
+        label(&measurement.name),
+        legend.join(", "),
+        first.clock(),
+        span as f64 / length,
+        plain(low),
+        plain(high),
+    )))
+}
+
+/// A number as Mermaid reads it, without an exponent.
+fn plain(value: f64) -> String {
+    let text = format!("{value:.6}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    match text {
+        "-0" => "0".into(),
+        text => text.to_owned(),
+    }
 }
 
 fn fenced(diagram: &str) -> String {

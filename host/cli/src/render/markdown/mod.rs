@@ -19,6 +19,7 @@ use baepo_core::pipeline::{RolloutPlan, RunCause, Stage};
 use baepo_core::report::{Report, RolloutReport, WindowReport};
 use baepo_core::rollout::{Cause, Outcome};
 
+use super::evidence;
 use super::words::{self, at_turning};
 use super::{grouped, headline, next_step, percent};
 use escape::{brief, code, html, link};
@@ -30,6 +31,8 @@ const LONGEST_HEADLINE: usize = 300;
 /// The longest summary of a job, in bytes: 1 MiB is the limit for all that a
 /// step hands over, and a plugin's own text may be in it already.
 const LARGEST_SUMMARY: usize = 1_000_000;
+/// The most gates of a rollout of which a picture is drawn.
+const MOST_COURSES: usize = 4;
 /// The longest answer to a command, in characters; far from what a comment
 /// takes.
 const LONGEST_ANSWER: usize = 20_000;
@@ -158,6 +161,7 @@ fn sections(report: &Report, links: &Links, with_pictures: bool) -> Vec<Section>
     all.extend(feedback(report));
     if with_pictures {
         for rollout in &report.rollouts {
+            all.extend(courses(rollout));
             all.extend(curve(rollout, report));
         }
     }
@@ -274,6 +278,7 @@ fn rollout_sections(rollout: &RolloutReport) -> Vec<Section> {
 /// The way back, and who has noticed: what people ask first.
 fn what_happened(rollout: &RolloutReport) -> Option<String> {
     let mut lines = Vec::new();
+    lines.extend(evidence::because(rollout, &|text| brief(text, 200)));
     if let (Some(turned), Some(stable)) = (rollout.turned_back, &rollout.stable) {
         let share = at_turning(rollout);
         lines.push(match rollout.went_back {
@@ -306,6 +311,31 @@ fn what_happened(rollout: &RolloutReport) -> Option<String> {
     let cut = rollout.served.and_then(|(old, new)| words::cut(old, new));
     lines.extend(cut);
     (!lines.is_empty()).then(|| lines.join(" "))
+}
+
+/// How the gates went, what fails first: a picture and a table for each.
+fn courses(rollout: &RolloutReport) -> Vec<Section> {
+    let judged = rollout.judged.iter();
+    let mut measured: Vec<_> = judged
+        .flat_map(|judged| judged.measurements.iter().map(move |m| (judged, m)))
+        .filter_map(|(judged, m)| Some((rollout.course(&judged.monitor, &m.name)?, m)))
+        .collect();
+    measured.sort_by_key(|(_, m)| std::cmp::Reverse(m.verdict));
+    measured.truncate(MOST_COURSES);
+    measured
+        .into_iter()
+        .filter_map(|(course, m)| {
+            let picture = diagram::course(course, m)?;
+            let title = format!(
+                "Evidence: {} in {}",
+                html(&m.name, 60),
+                html(&rollout.environment, 60)
+            );
+            let head = format!("{picture}\n\n{}", tables::COURSE);
+            let rows = tables::course(course, &m.unit);
+            Some(Section::folded("evidence", 5, &title, &head, rows))
+        })
+        .collect()
 }
 
 fn curve(rollout: &RolloutReport, report: &Report) -> Option<Section> {

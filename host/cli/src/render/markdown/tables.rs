@@ -1,17 +1,19 @@
 //! The tables of a report, each as head and rows.
 
 use baepo_core::pipeline::{RolloutPlan, StageOutput, StageResult};
-use baepo_core::report::{ChangedWishes, Report, RolloutReport, StageReport, Used};
+use baepo_core::report::{ChangedWishes, Course, Report, RolloutReport, StageReport, Used};
 use baepo_core::rollout::Ending;
 use baepo_core::time::Time;
 use baepo_core::verdict::{Level, Measurement, Verdict};
 
 use super::escape::{brief, code, escape, shorten};
-use crate::render::grouped;
+use crate::render::evidence;
 use crate::render::words::{output_of, plugin_of};
 
 /// Most targets of one capability, and wishes of one plugin, that are named.
 const MOST_TARGETS: usize = 20;
+/// Rows of what one gate measured.
+const MOST_STEPS: usize = 12;
 /// The most characters of one cell that came from a plugin.
 const LONGEST_CELL: usize = 300;
 
@@ -57,38 +59,63 @@ pub(super) fn gates(rollout: &RolloutReport) -> Option<(String, Vec<String>)> {
         .stable
         .as_ref()
         .map_or("before", |revision| revision.short());
+    // How it went is a column where there is anything to see in it.
+    let courses: Vec<String> = measured
+        .iter()
+        .map(|(monitor, m)| {
+            let course = rollout.course(monitor, &m.name);
+            let candidate = course.and_then(|course| evidence::sparklines(course).0);
+            candidate.unwrap_or_default()
+        })
+        .collect();
+    let has_courses = courses.iter().any(|course| !course.is_empty());
+    let (title, line) = match has_courses {
+        true => (" Course |", "---|"),
+        false => ("", ""),
+    };
     let head = format!(
-        "| Gate | Stable {} | Candidate {} | Limit | | Evidence |\n|---|---:|---:|---:|---|---|",
+        "| Gate | Stable {} | Candidate {} | Limit |{title} | Evidence |\n|---|---:|---:|---:|{line}---|---|",
         code(stable),
         code(rollout.candidate.short())
     );
-    let rows = measured.into_iter().map(|(monitor, m)| {
-        format!(
-            "| {} ({}) | {} | {} | {} | {} | {} |",
-            brief(&m.name, 60),
-            brief(monitor, 60),
-            value(m.stable, &m.unit),
-            value(m.candidate, &m.unit),
-            value(m.limit, &m.unit),
-            mark(m),
-            brief(&m.evidence, LONGEST_CELL)
-        )
-    });
+    let rows = measured
+        .into_iter()
+        .zip(courses)
+        .map(|((monitor, m), course)| {
+            let course = match has_courses {
+                true => format!(" {course} |"),
+                false => String::new(),
+            };
+            format!(
+                "| {} ({}) | {} | {} | {} |{course} {} | {} |",
+                brief(&m.name, 60),
+                brief(monitor, 60),
+                value(m.stable, &m.unit),
+                value(m.candidate, &m.unit),
+                value(m.limit, &m.unit),
+                mark(m),
+                brief(&m.evidence, LONGEST_CELL)
+            )
+        });
     Some((head, rows.collect()))
 }
 
 fn value(value: Option<f64>, unit: &str) -> String {
-    let Some(value) = value else {
-        return "n/a".into();
+    match value {
+        Some(value) => evidence::amount(value, &brief(unit, 20)),
+        None => "n/a".into(),
+    }
+}
+
+pub(super) const COURSE: &str = "| Time (UTC) | Stable | Candidate |\n|---|---:|---:|";
+
+/// What one gate measured, in a few steps.
+pub(super) fn course(course: &Course, unit: &str) -> Vec<String> {
+    let row = |(at, stable, candidate): (Time, Option<f64>, Option<f64>)| {
+        let (stable, candidate) = (value(stable, unit), value(candidate, unit));
+        format!("| {} | {stable} | {candidate} |", at.clock())
     };
-    let number = if value.fract() == 0.0 && (0.0..1e15).contains(&value) {
-        grouped(value as u64)
-    } else {
-        format!("{value:.2}")
-    };
-    format!("{number} {}", brief(unit, 20))
-        .trim_end()
-        .to_owned()
+    course.binned(MOST_STEPS).into_iter().map(row).collect()
 }
 
 /// What monitors saw beside the numbers, the worst first.
