@@ -4,10 +4,13 @@ Writes values.txt, with which src/tests/reference.rs compares what the crate com
 
     python3 plugins/judge/reference/reference.py > plugins/judge/reference/values.txt
 
+What is said of latency is in latency.py.
+
 Where the crate uses a recursion, this sums over all paths of the noise, or
 integrates numerically. Only the constants are the same.
 """
 
+from functools import cache
 from itertools import product
 from math import comb, exp, inf, lgamma, log, pi, sqrt
 
@@ -37,6 +40,7 @@ def start():
     return [comb(STATES - 1, i) / 2 ** (STATES - 1) for i in range(STATES)]
 
 
+@cache
 def rouwenhorst(p):
     """His recursion, instead of the sum over coins."""
     matrix = [[p, 1 - p], [1 - p, p]]
@@ -69,13 +73,17 @@ def marginal(looks, likelihood):
     return top + log(sum(exp(x - top) for x in logs))
 
 
+def of_both(look, rho):
+    """ln of how likely it is that the events are of whom they are, at this ratio."""
+    theta = look["nc"] * rho / (look["ns"] + look["nc"] * rho)
+    return look["fc"] * log(theta) + look["fs"] * log(1 - theta)
+
+
 def comparative(looks):
     def of(ratio, deviation=0.46):
         def likelihood(look, t, state):
             events = sum(l["fs"] + l["fc"] for l in looks[: t + 1])
-            rho = ratio * exp(noise_values(deviation, events)[state])
-            theta = look["nc"] * rho / (look["ns"] + look["nc"] * rho)
-            return look["fc"] * log(theta) + look["fs"] * log(1 - theta)
+            return of_both(look, ratio * exp(noise_values(deviation, events)[state]))
 
         return marginal(looks, likelihood)
 

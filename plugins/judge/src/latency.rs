@@ -95,14 +95,14 @@ pub struct Latency {
 
 /// How many of both roles are slow: stable's and the candidate's.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Slow {
-    stable: u64,
-    candidate: u64,
+pub(crate) struct Slow {
+    pub(crate) stable: u64,
+    pub(crate) candidate: u64,
 }
 
 /// What can be said of one quantile in one look.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Edge {
+pub(crate) enum Edge {
     Slow(Slow),
     Coarse,
     /// Nobody, or everybody, is slow.
@@ -288,7 +288,7 @@ fn is_near(bound: f64, edge: f64, floor: f64) -> bool {
 
 /// For each quantile the edge of this look, and who is above it; the candidate
 /// above the bound at its [`place`].
-fn edges(stable: &Histogram, candidate: &Histogram, floor: f64) -> [Edge; 4] {
+pub(crate) fn edges(stable: &Histogram, candidate: &Histogram, floor: f64) -> [Edge; 4] {
     let bounds = stable.bounds;
     let all = (stable.total() + candidate.total()) as f64;
     let mut best = [(f64::INFINITY, Edge::Nothing); 4];

@@ -2,6 +2,7 @@ extern crate std;
 
 mod latency;
 mod reference;
+mod reference_latency;
 mod series;
 
 use std::vec::Vec;
