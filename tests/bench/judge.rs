@@ -6,6 +6,8 @@
 
 #[path = "judge/others.rs"]
 mod others;
+#[path = "judge/sandbox.rs"]
+mod sandbox;
 #[path = "judge/stream.rs"]
 mod stream;
 
@@ -32,7 +34,8 @@ fn main() -> Result<()> {
     passes();
     latency();
     side_by_side();
-    speed()
+    speed()?;
+    sandbox::speed()
 }
 
 /// What became of one rollout: when it failed, whether it ever passed, and how it

@@ -18,6 +18,10 @@
 //! "Probability Inequalities for Sums of Bounded Random Variables", 1963,
 //! section 6), so the test stays valid.
 //!
+//! A limit ([`crate::Settings::max_latency`]) may lie within a bucket. Who is in
+//! it counts as slow where the candidate is to be healthy, and as fast where it
+//! is to fail.
+//!
 //! Healthy is a candidate for which it is refuted that twice as many of its
 //! requests as there should be take longer than stable's quantile
 //! ([`crate::absolute`]).
@@ -50,6 +54,7 @@ const ASKED: Model<4> = Model {
     ratios: [1.0, SLOWER[0], SLOWER[1], SLOWER[2]],
     deviation: 0.02,
 };
+
 /// How long requests took: upper bounds of buckets, growing, in any unit, and
 /// one count more than bounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -359,14 +364,19 @@ fn top(stable: &Histogram, quantile: f64, floor: f64) -> Option<usize> {
     let mut lowest = None;
     for bound in (0..stable.bounds.len()).rev() {
         slow += stable.counts[bound + 1];
-        if slow as f64 / total > 1.0 - quantile {
+        // A tenth is no more than 1 - 0.9, which is a bit less as a float.
+        if slow as f64 / total > 1.0 - quantile + SLACK {
             break;
         }
         lowest = Some(bound);
     }
     let lowest = lowest?;
     let edge = stable.bounds[lowest];
-    let is_coarse = lowest > 0 && !is_near(edge, stable.bounds[lowest - 1], 0.0);
+    // The first bucket begins at nothing: only a floor can make it narrow enough.
+    let is_coarse = match lowest.checked_sub(1) {
+        Some(below) => !is_near(edge, stable.bounds[below], 0.0),
+        None => !is_near(edge, 0.0, floor),
+    };
     let far = stable.bounds[lowest..]
         .iter()
         .position(|bound| *bound >= place(edge, 0.0, floor))?
@@ -381,15 +391,61 @@ fn above(histogram: &Histogram, bound: usize) -> u64 {
         .fold(0, |sum, count| sum.saturating_add(*count))
 }
 
-/// How many there were, and as failures how many took longer than this: those
-/// in buckets that begin at or above it.
-pub(crate) fn slower_than(histogram: &Histogram, limit: f64) -> Counts {
-    if !histogram.is_whole() {
-        return Counts::default();
+/// Requests beside a limit on how long they may take, which may lie within a
+/// bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Late {
+    /// All, and as failures those that took longer for certain: their bucket
+    /// begins at the limit or above.
+    pub(crate) certain: Counts,
+    /// All, and as failures those that may have taken longer: their bucket ends
+    /// above the limit.
+    pub(crate) possible: Counts,
+}
+
+impl Late {
+    pub(crate) fn of(histogram: &Histogram, limit: f64) -> Late {
+        if !histogram.is_whole() {
+            return Late::default();
+        }
+        let bounds = histogram.bounds;
+        let place = |least: f64| bounds.iter().position(|bound| *bound >= least);
+        let requests = histogram.total();
+        // From which bucket on; the one at `bounds.len()` has no end.
+        let count = |bucket: usize| Counts {
+            requests,
+            failures: histogram.counts[bucket.min(bounds.len())..]
+                .iter()
+                .fold(0, |sum, count| sum.saturating_add(*count)),
+        };
+        Late {
+            certain: match place(limit * (1.0 - SLACK)) {
+                Some(bound) => count(bound + 1),
+                None => Counts {
+                    requests,
+                    failures: 0,
+                },
+            },
+            possible: count(place(limit * (1.0 + SLACK)).unwrap_or(bounds.len())),
+        }
     }
-    let first = histogram.bounds.iter().position(|bound| *bound >= limit);
-    Counts {
-        requests: histogram.total(),
-        failures: first.map_or(0, |bound| above(histogram, bound)),
+
+    pub(crate) fn add(&mut self, more: Late) {
+        self.certain.add(more.certain);
+        self.possible.add(more.possible);
+    }
+
+    pub(crate) fn save(self, out: &mut Saved) {
+        self.certain.save(out);
+        out.u64(self.possible.failures);
+    }
+
+    pub(crate) fn read(rest: &mut Rest) -> Option<Late> {
+        let certain = Counts::read(rest)?;
+        let possible = Counts {
+            requests: certain.requests,
+            failures: rest.u64()?,
+        };
+        Some(Late { certain, possible })
     }
 }

@@ -118,6 +118,9 @@ pub struct Settings {
     pub max_failure_rate: Option<f64>,
     /// How many requests of the candidate a window needs to be healthy.
     pub min_requests: u64,
+    /// Whether the candidate's latency is compared with stable's, where it was
+    /// measured.
+    pub compares_latency: bool,
     /// Differences in latency below this do not matter, in the unit of the
     /// histograms.
     pub latency_floor: f64,
@@ -136,6 +139,7 @@ impl Default for Settings {
             beta: 0.05,
             max_failure_rate: Some(0.01),
             min_requests: 30,
+            compares_latency: true,
             latency_floor: 0.0,
             max_latency: None,
             other_gates: 0,

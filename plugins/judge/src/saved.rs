@@ -4,7 +4,7 @@ use core::ops::Deref;
 
 /// How long a saved state is at most, in bytes. Without latency, and in the
 /// first window, it is less than half of that.
-pub const STATE_BYTES: usize = 2_232;
+pub const STATE_BYTES: usize = 2_248;
 
 /// A saved state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

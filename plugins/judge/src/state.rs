@@ -4,7 +4,7 @@ mod bytes;
 
 use crate::absolute::{self, Above};
 use crate::comparative::{Comparison, Seen, against_record};
-use crate::latency::{Histogram, Latency, slower_than};
+use crate::latency::{Histogram, Late, Latency};
 use crate::mixture::{Evidence, Mixture};
 use crate::noise::Moves;
 use crate::{Counts, Settings};
@@ -151,9 +151,9 @@ pub struct State {
     /// Whether latency was ever there to be compared.
     has_latency: bool,
     latencies: Mixture,
-    /// Of those that were timed, how many were above the limit.
-    slow_stable: Counts,
-    slow_candidate: Counts,
+    /// Of those that were timed at the same time, how many were above the limit.
+    late_stable: Late,
+    late_candidate: Late,
 }
 
 /// What is added up over a stretch of time.
@@ -211,8 +211,8 @@ impl State {
             latency: Latency::new(),
             has_latency: false,
             latencies: Mixture::NEW,
-            slow_stable: Counts::default(),
-            slow_candidate: Counts::default(),
+            late_stable: Late::default(),
+            late_candidate: Late::default(),
         }
     }
 
@@ -245,19 +245,21 @@ impl State {
         moves: &Moves,
     ) {
         let floor = settings.latency_floor;
-        if let Some(stable) = &latency.stable {
+        let is_compared = settings.compares_latency;
+        if let Some(stable) = latency.stable.as_ref().filter(|_| is_compared) {
             self.has_latency = true;
             self.latency.add(stable, &latency.candidate, floor, moves);
         }
-        if let (Phase::Bake, Some(record)) = (look.phase, &latency.recorded) {
+        let record = latency.recorded.as_ref().filter(|_| is_compared);
+        if let (Phase::Bake, Some(record)) = (look.phase, record) {
             self.has_latency = true;
             self.latency.add_bake(record, &latency.candidate, floor);
         }
         if let Some((_, limit)) = settings.max_latency {
-            let count = |histogram: &Histogram| slower_than(histogram, limit);
-            self.slow_candidate.add(count(&latency.candidate));
-            let stable = latency.stable.as_ref().or(latency.recorded.as_ref());
-            self.slow_stable.add(stable.map(count).unwrap_or_default());
+            self.late_candidate.add(Late::of(&latency.candidate, limit));
+            let stable = latency.stable.as_ref();
+            self.late_stable
+                .add(stable.map_or(Late::default(), |stable| Late::of(stable, limit)));
         }
     }
 
@@ -288,7 +290,7 @@ impl State {
         let mut judgement = self.judge_failures(settings, look, level, has_enough);
         judgement.in_window = in_window;
         judgement.latency = self.judge_latency(settings, look, level, has_enough);
-        judgement.max_latency = self.judge_limit(settings, level, has_enough);
+        judgement.max_latency = self.judge_limit(settings, look, level, has_enough);
         let others = judgement.latency.iter().chain(&judgement.max_latency);
         judgement.verdict =
             Verdict::worst(others.map(|gate| gate.verdict).chain([judgement.failures]));
@@ -411,13 +413,23 @@ impl State {
         })
     }
 
-    fn judge_limit(&self, settings: &Settings, level: f64, has_enough: bool) -> Option<Gate> {
-        let (quantile, _) = settings.max_latency?;
+    fn judge_limit(
+        &self,
+        settings: &Settings,
+        look: &Look,
+        level: f64,
+        has_enough: bool,
+    ) -> Option<Gate> {
+        let (quantile, limit) = settings.max_latency?;
         let share = 1.0 - quantile;
-        let fail = Evidence(absolute::log_fail(self.slow_candidate, share));
-        let pass = Evidence(absolute::log_pass(self.slow_candidate, share));
+        let fail = Evidence(absolute::log_fail(self.late_candidate.certain, share));
+        let pass = Evidence(absolute::log_pass(self.late_candidate.possible, share));
+        // A record is the same at every look, and counts once.
+        let mut stable = self.late_stable;
+        let record = look.latency.and_then(|latency| latency.recorded);
+        stable.add(record.map_or(Late::default(), |record| Late::of(&record, limit)));
         let stable_is_above_limit =
-            Evidence(absolute::log_fail(self.slow_stable, share)).refutes(level);
+            Evidence(absolute::log_fail(stable.certain, share)).refutes(level);
         let is_failing = fail.refutes(level) && !stable_is_above_limit;
         Some(Gate {
             verdict: verdict(is_failing, pass.refutes(settings.beta) && has_enough),

@@ -13,7 +13,8 @@ const USUAL_FLOOR_US: f64 = 5_000.0;
 
 /// What users write about latency.
 pub(crate) struct Timing {
-    is_judged: bool,
+    /// Whether it is compared with stable's.
+    pub(crate) is_compared: bool,
     /// Differences below this do not matter.
     pub(crate) floor_us: f64,
     /// A quantile and its limit.
@@ -22,7 +23,7 @@ pub(crate) struct Timing {
 
 impl Timing {
     pub(crate) fn read(fields: &mut Fields) -> Timing {
-        let is_judged = match fields.take("latency") {
+        let is_compared = match fields.take("latency") {
             None => true,
             Some(word) if word == "on" || word == true => true,
             Some(word) if word == "off" || word == false => false,
@@ -44,7 +45,7 @@ impl Timing {
             parsed
         });
         Timing {
-            is_judged,
+            is_compared,
             floor_us: floor.map_or(USUAL_FLOOR_US, micros),
             limit_us,
         }
@@ -99,11 +100,11 @@ impl<'a> Timed<'a> {
             bounds: &self.bounds,
             counts,
         };
-        let is_wanted = timing.is_judged || timing.limit_us.is_some();
+        let is_wanted = timing.is_compared || timing.limit_us.is_some();
         (is_wanted && !self.bounds.is_empty()).then(|| Latencies {
-            stable: self.stable.filter(|_| timing.is_judged).map(histogram),
+            stable: self.stable.map(histogram),
             candidate: histogram(self.candidate),
-            recorded: self.recorded.filter(|_| timing.is_judged).map(histogram),
+            recorded: self.recorded.map(histogram),
         })
     }
 }

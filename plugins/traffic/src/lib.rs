@@ -53,6 +53,7 @@ impl Config for Traffic {
                 max_failure_rate,
                 min_requests,
                 other_gates: u32::from(budget.is_some()),
+                compares_latency: timing.is_compared,
                 latency_floor: timing.floor_us,
                 max_latency: timing.limit_us,
                 ..usual

@@ -57,8 +57,9 @@ pub struct Counted {
     /// All requests; none are known of where it is absent.
     #[serde(default)]
     pub requests: Option<f64>,
-    /// Of them, those that failed.
-    #[serde(default)]
+    /// Of them, those that failed: none where absent. Where it is `null` nothing
+    /// is known of the requests.
+    #[serde(default = "none_failed")]
     pub failures: Option<f64>,
     /// How long they took.
     #[serde(default)]
@@ -94,6 +95,10 @@ pub struct SeriesCase {
     /// The candidate's points.
     #[serde(default)]
     pub candidate: Vec<Option<f64>>,
+}
+
+fn none_failed() -> Option<f64> {
+    Some(0.0)
 }
 
 fn yes() -> bool {
@@ -235,7 +240,7 @@ fn look(state: &mut State, settings: &Settings, window: &Window, latency: bool) 
         let counted = counted?;
         Some(Counts {
             requests: whole(counted.requests?),
-            failures: whole(counted.failures.unwrap_or_default()),
+            failures: whole(counted.failures?),
         })
     };
     let timed = |counted: Option<&Counted>| {
@@ -250,7 +255,7 @@ fn look(state: &mut State, settings: &Settings, window: &Window, latency: bool) 
         .as_ref()
         .filter(|_| is_wanted)
         .map(|candidate| Latencies {
-            stable: stable.as_ref().filter(|_| latency).map(histogram),
+            stable: stable.as_ref().map(histogram),
             candidate: histogram(candidate),
             recorded: None,
         });

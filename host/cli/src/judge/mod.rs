@@ -8,13 +8,14 @@
 pub mod case;
 pub mod settings;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::exit::Exit;
 
@@ -100,20 +101,58 @@ fn answers(lines: &[(usize, String)]) -> Vec<(String, bool)> {
 }
 
 fn answer((number, line): &(usize, String)) -> (String, bool) {
-    let judged = serde_json::from_str(line)
+    let line = numbers_only(line);
+    let judged = serde_json::from_str(&line)
         .map_err(|error| error.to_string())
-        .and_then(|case: case::Case| {
-            let id = case.id.clone();
-            let judged = case::judge(&case).map_err(|error| format!("case {id}: {error}"))?;
-            serde_json::to_string(&judged).map_err(|error| error.to_string())
-        });
+        .and_then(|case: case::Case| case::judge(&case))
+        .and_then(|judged| serde_json::to_string(&judged).map_err(|error| error.to_string()));
     match judged {
         Ok(text) => (text, true),
         Err(error) => {
-            let error = format!("line {number}: {error}");
-            (json!({ "id": null, "error": error }).to_string(), false)
+            let known: Value = serde_json::from_str(&line).unwrap_or_default();
+            let answer = json!({
+                "id": known.get("id"),
+                "verdict": "inconclusive",
+                "decided-at": null,
+                "gates": [],
+                "error": format!("line {number}: {error}"),
+            });
+            (answer.to_string(), false)
         }
     }
+}
+
+/// The line with `null` in the place of `NaN`, `Infinity` and `-Infinity`, which
+/// are no JSON and are written all the same.
+fn numbers_only(line: &str) -> Cow<'_, str> {
+    const NONE: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
+    if !NONE.iter().any(|none| line.contains(none)) {
+        return Cow::Borrowed(line);
+    }
+    let mut text = String::with_capacity(line.len());
+    let mut rest = line;
+    let mut is_text = false;
+    while let Some(next) = rest.chars().next() {
+        let none = NONE.iter().find(|none| rest.starts_with(**none));
+        match (is_text, none) {
+            (false, Some(none)) => {
+                text.push_str("null");
+                rest = &rest[none.len()..];
+                continue;
+            }
+            // What is escaped ends no text.
+            (true, _) if next == '\\' => {
+                let end = rest.chars().take(2).map(char::len_utf8).sum();
+                text.push_str(&rest[..end]);
+                rest = &rest[end..];
+                continue;
+            }
+            _ => is_text ^= next == '"',
+        }
+        text.push(next);
+        rest = &rest[next.len_utf8()..];
+    }
+    Cow::Owned(text)
 }
 
 #[cfg(test)]
@@ -143,9 +182,38 @@ mod tests {
 
     #[test]
     fn what_is_no_case_is_named_and_keeps_nobody_waiting() {
-        let (lines, is_well) = lines("{\"id\": 1}\nnonsense\n{\"id\": 2}");
+        let wrong = "{\"id\": \"x\", \"config\": {\"alpha\": 2}}";
+        let (lines, is_well) = lines(&format!("{{\"id\": 1}}\nnonsense\n{{\"id\": 2}}\n{wrong}"));
         assert!(!is_well);
         assert!(lines[1].contains("\"error\":\"line 2: "), "{}", lines[1]);
         assert!(lines[2].contains("\"id\":2"), "{}", lines[2]);
+        let told: Value = serde_json::from_str(&lines[3]).unwrap();
+        assert_eq!(
+            told,
+            json!({
+                "id": "x", "verdict": "inconclusive", "decided-at": null, "gates": [],
+                "error": "line 4: alpha: 2 is not between 0 and 1",
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_is_missing_and_never_healthy() {
+        let case = r#"{"id": "a \" NaN", "series": [{"name": "배포 Infinity\\",
+            "stable": [NaN, 1.0, -Infinity], "candidate": [NaN,Infinity,1e999]}]}"#
+            .replace('\n', " ");
+        let text = numbers_only(&case);
+        assert!(text.contains(r#""id": "a \" NaN""#), "{text}");
+        assert!(text.contains(r#"Infinity\\","#), "{text}");
+        assert!(text.contains("[null, 1.0, null]"), "{text}");
+        let endless = "{\"windows\": [{\"stable\": {\"requests\": 1000, \"failures\": 0}, \"candidate\": \
+                       {\"requests\": 1000, \"failures\": NaN}}]}";
+        let (lines, is_well) = lines(endless);
+        assert!(is_well);
+        assert!(
+            lines[0].contains("\"verdict\":\"inconclusive\""),
+            "{}",
+            lines[0]
+        );
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn settings(config: &CaseConfig) -> Result<Settings, String> {
         beta: share("beta", config.beta.unwrap_or(usual.beta))?,
         max_failure_rate,
         min_requests: config.min_requests.unwrap_or(usual.min_requests),
+        compares_latency: !is_off(config.latency.as_ref()),
         latency_floor,
         max_latency,
         other_gates: 0,

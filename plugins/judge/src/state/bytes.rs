@@ -4,11 +4,11 @@ use super::{Part, State};
 use crate::Counts;
 use crate::absolute::Above;
 use crate::comparative::Comparison;
-use crate::latency::Latency;
+use crate::latency::{Late, Latency};
 use crate::mixture::Mixture;
 use crate::saved::{Rest, Saved};
 
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 /// What of it is saved.
 const HAS_WINDOWS: u64 = 1 << 8;
 const HAS_LATENCY: u64 = 1 << 9;
@@ -35,7 +35,7 @@ impl State {
     /// The state as bytes, the same on every machine.
     pub fn to_bytes(&self) -> Saved {
         let mut out = Saved::NEW;
-        let is_timed = self.has_latency || self.slow_candidate != Counts::default();
+        let is_timed = self.has_latency || self.late_candidate != Late::default();
         let mut head = VERSION;
         // In the first window it is all the same.
         for (has, flag) in [(self.windows > 1, HAS_WINDOWS), (is_timed, HAS_LATENCY)] {
@@ -55,8 +55,8 @@ impl State {
             self.latency.save(&mut out);
             out.u64(u64::from(self.has_latency));
             self.latencies.save(&mut out);
-            self.slow_stable.save(&mut out);
-            self.slow_candidate.save(&mut out);
+            self.late_stable.save(&mut out);
+            self.late_candidate.save(&mut out);
         }
         out
     }
@@ -83,8 +83,8 @@ impl State {
             state.latency = Latency::read(&mut rest)?;
             state.has_latency = rest.u64()? != 0;
             state.latencies = Mixture::read(&mut rest)?;
-            state.slow_stable = Counts::read(&mut rest)?;
-            state.slow_candidate = Counts::read(&mut rest)?;
+            state.late_stable = Late::read(&mut rest)?;
+            state.late_candidate = Late::read(&mut rest)?;
         }
         rest.0.is_empty().then_some(state)
     }

@@ -34,6 +34,7 @@ const COMPARISON: Settings = Settings {
     beta: 0.05,
     max_failure_rate: None,
     min_requests: 30,
+    compares_latency: true,
     latency_floor: 0.0,
     max_latency: None,
     other_gates: 0,
