@@ -40,6 +40,9 @@ pub(super) fn binary(root: &Path) -> Result<PathBuf> {
     cargo
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags)
         .env("CARGO_INCREMENTAL", "0")
+        // Several units share functions under names that end in a number which
+        // is not the same in every folder. One unit is smaller and faster, too.
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
         // C compilers write it where they are asked for the time.
         .env("SOURCE_DATE_EPOCH", "0");
     run(&mut cargo)?;
