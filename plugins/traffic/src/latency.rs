@@ -170,6 +170,15 @@ impl Shown<'_> {
             stable: stable.and_then(of),
             candidate: of(candidate),
         };
+        // What is slower and healthy needs a word.
+        let is_slower = sample
+            .stable
+            .zip(sample.candidate)
+            .is_some_and(|(stable, candidate)| candidate > 1.1 * stable);
+        let floor = (is_slower && timing.is_compared && worst == Verdict::Healthy).then(|| {
+            let floor = Millis((timing.floor_us / 1_000.0) as u64);
+            format!("; less than {floor} (latency-floor) does not matter")
+        });
         Measurement {
             name: format!("p{} latency", plain(quantile * 100.0)),
             unit: "ms".into(),
@@ -182,7 +191,7 @@ impl Shown<'_> {
             },
             evidence: match decisive {
                 None => "shown, not judged".into(),
-                Some(gate) => self.gate_numbers(gate),
+                Some(gate) => self.gate_numbers(gate) + &floor.unwrap_or_default(),
             },
             samples: vec![sample],
         }

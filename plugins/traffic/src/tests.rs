@@ -253,6 +253,22 @@ fn what_answers_nothing_but_errors_is_never_healthy_whatever_stable_does() {
 }
 
 #[test]
+fn what_is_slower_by_less_than_matters_is_said_to_be() {
+    let mut look = request(Phase::Ramp, (2_000, 0), (2_000, 0));
+    look.candidate = side(Some(telemetry_slower(2_000, 0, 2)));
+    let observation = observe(&look);
+    let latency = &observation.measurements[2];
+    assert_eq!(latency.verdict, Verdict::Healthy, "{}", observation.reason);
+    assert!(
+        latency
+            .evidence
+            .ends_with("; less than 5ms (latency-floor) does not matter"),
+        "{}",
+        latency.evidence
+    );
+}
+
+#[test]
 fn a_percentile_lies_within_its_bucket() {
     let histogram = Histogram {
         bounds_us: vec![1_000, 2_000],

@@ -267,7 +267,7 @@ fn the_table_answers_first_then_says_what_to_do() {
     let text = table::text(&setting(&["traffic"]), &all, PLAIN);
     expect![[r#"
         ✗ production · script: 3 of 4 bad releases are taken back; not noticed: slow
-          next: slow: `traffic` shows latency and does not judge it; a monitor plugin of your own can
+          next: slow: `traffic` did not find it: `latency: off`, a `latency-floor` above the difference, or too few requests in a window
 
           scenario      outcome      largest  time to      failed because      took
                                     exposure    abort       of it, of all
@@ -330,7 +330,7 @@ fn a_bad_release_that_is_not_noticed_comes_with_what_to_change() {
         assert!(assessed.is_bad());
         assessed.advice().to_owned()
     };
-    assert!(advice(&setting(&["traffic"]), &slow).contains("does not judge it"));
+    assert!(advice(&setting(&["traffic"]), &slow).contains("`latency-floor`"));
     slow.scenario = Scenario::Errors;
     assert!(advice(&setting(&[]), &slow).contains("monitors: [traffic]"));
     let mut held = simulation(Scenario::MetricsDown);

@@ -288,7 +288,7 @@ pub(super) fn course(course: &Course, measurement: &Measurement) -> Option<Strin
     };
     let (time, length) = axis(span);
     Some(fenced(&format!(
-        "%%{{init: {{\"themeVariables\": {{\"xyChart\": {{\"plotColorPalette\": \"{}\"}}}}}}}}%%\nxychart-beta\n  title \"{}{unit} ({})\"\n  x-axis \"{time} since {} UTC\" 0 --> {:.1}\n  y-axis {} --> {}{lines}",
+        "%%{{init: {{\"xyChart\": {{\"width\": 640, \"height\": 260}}, \"themeVariables\": {{\"xyChart\": {{\"plotColorPalette\": \"{}\"}}}}}}}}%%\nxychart-beta\n  title \"{}{unit} ({})\"\n  x-axis \"{time} since {} UTC\" 0 --> {:.1}\n  y-axis {} --> {}{lines}",
         palette.join(", "),
         label(&measurement.name),
         legend.join(", "),

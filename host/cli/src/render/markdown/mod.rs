@@ -10,6 +10,7 @@ mod diagram;
 pub mod escape;
 mod foreign;
 mod hearsay;
+mod pictures;
 mod section;
 mod tables;
 
@@ -31,8 +32,6 @@ const LONGEST_HEADLINE: usize = 300;
 /// The longest summary of a job, in bytes: 1 MiB is the limit for all that a
 /// step hands over, and a plugin's own text may be in it already.
 const LARGEST_SUMMARY: usize = 1_000_000;
-/// The most gates of a rollout of which a picture is drawn.
-const MOST_COURSES: usize = 4;
 /// The longest answer to a command, in characters; far from what a comment
 /// takes.
 const LONGEST_ANSWER: usize = 20_000;
@@ -161,11 +160,11 @@ fn sections(report: &Report, links: &Links, with_pictures: bool) -> Vec<Section>
     all.extend(feedback(report));
     if with_pictures {
         for rollout in &report.rollouts {
-            all.extend(courses(rollout));
-            all.extend(curve(rollout, report));
+            all.extend(pictures::courses(rollout));
+            all.extend(pictures::share(rollout, report));
         }
     }
-    all.extend(timelines(report, with_pictures));
+    all.extend(pictures::timelines(report, with_pictures));
     let stages = tables::stages(report);
     all.push(Section::folded(
         "stages",
@@ -311,65 +310,6 @@ fn what_happened(rollout: &RolloutReport) -> Option<String> {
     let cut = rollout.served.and_then(|(old, new)| words::cut(old, new));
     lines.extend(cut);
     (!lines.is_empty()).then(|| lines.join(" "))
-}
-
-/// How the gates went, what fails first: a picture and a table for each.
-fn courses(rollout: &RolloutReport) -> Vec<Section> {
-    let judged = rollout.judged.iter();
-    let mut measured: Vec<_> = judged
-        .flat_map(|judged| judged.measurements.iter().map(move |m| (judged, m)))
-        .filter_map(|(judged, m)| Some((rollout.course(&judged.monitor, &m.name)?, m)))
-        .collect();
-    measured.sort_by_key(|(_, m)| std::cmp::Reverse(m.verdict));
-    measured.truncate(MOST_COURSES);
-    measured
-        .into_iter()
-        .filter_map(|(course, m)| {
-            let picture = diagram::course(course, m)?;
-            let title = format!(
-                "Evidence: {} in {}",
-                html(&m.name, 60),
-                html(&rollout.environment, 60)
-            );
-            let head = format!("{picture}\n\n{}", tables::COURSE);
-            let rows = tables::course(course, &m.unit);
-            Some(Section::folded("evidence", 5, &title, &head, rows))
-        })
-        .collect()
-}
-
-fn curve(rollout: &RolloutReport, report: &Report) -> Option<Section> {
-    let (picture, text) = diagram::share(rollout, report.updated)?;
-    let title = format!("Share of traffic in {}", html(&rollout.environment, 60));
-    let body = format!("{picture}\n\n{}", escape::shorten(&text, 2_000));
-    Some(Section::folded(
-        "share of traffic",
-        5,
-        &title,
-        &body,
-        Vec::new(),
-    ))
-}
-
-/// One picture for all of it, and a table for each rollout.
-fn timelines(report: &Report, with_picture: bool) -> Vec<Section> {
-    let mut picture = diagram::timeline(report).filter(|_| with_picture);
-    let mut all = Vec::new();
-    for rollout in &report.rollouts {
-        let title = format!("Timeline of {} (UTC)", html(&rollout.environment, 60));
-        let head = match picture.take() {
-            Some(picture) => format!("{picture}\n\n{}", tables::TIMELINE),
-            None => tables::TIMELINE.to_owned(),
-        };
-        all.push(Section::folded(
-            "timeline",
-            4,
-            &title,
-            &head,
-            tables::timeline(rollout),
-        ));
-    }
-    all
 }
 
 /// Plans alone, as an answer to whoever asks.

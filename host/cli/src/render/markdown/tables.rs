@@ -115,7 +115,10 @@ pub(super) fn course(course: &Course, unit: &str) -> Vec<String> {
         let (stable, candidate) = (value(stable, unit), value(candidate, unit));
         format!("| {} | {stable} | {candidate} |", at.clock())
     };
-    course.binned(MOST_STEPS).into_iter().map(row).collect()
+    let steps = course.binned(MOST_STEPS).into_iter();
+    // Nobody looked at that time.
+    let steps = steps.filter(|(_, stable, candidate)| stable.is_some() || candidate.is_some());
+    steps.map(row).collect()
 }
 
 /// What monitors saw beside the numbers, the worst first.
