@@ -22,6 +22,19 @@ fn demo(strategy: &str) -> Value {
         "{report}"
     );
     assert!(report.contains("| command | run | `cargo` |"), "{report}");
+    let because = report.lines().find(|line| line.starts_with("Rolled back at "));
+    let because = because.expect("it says why");
+    let parts = [
+        " % because failures came to ",
+        " and a limit of 1 %: E = ",
+        " (traffic), ",
+        " after that share was in force.",
+    ];
+    for part in parts {
+        assert!(because.contains(part), "{because}");
+    }
+    let picture = "title \"failures in % (candidate red, stable blue, limit grey)\"";
+    assert!(report.contains(picture) || strategy == "direct", "{report}");
     serde_json::from_str(&text).unwrap()
 }
 
