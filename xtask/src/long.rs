@@ -1,5 +1,5 @@
-//! `cargo xtask faults` and `cargo xtask zero-loss`: whole suites of which the
-//! ordinary test run takes a sample.
+//! `cargo xtask faults`, `cargo xtask zero-loss` and `cargo xtask guests`: whole
+//! suites of which the ordinary test run takes a sample.
 
 use std::process::{Command, ExitCode};
 
@@ -22,6 +22,12 @@ pub(crate) const FAULTS: Suite = Suite {
 pub(crate) const ZERO_LOSS: Suite = Suite {
     variable: "BAEPO_ZERO_LOSS",
     tests: "test(/^life::zero_loss/)",
+};
+
+/// Plugins that are made as authors make them: `all` of them.
+pub(crate) const GUESTS: Suite = Suite {
+    variable: "BAEPO_GUESTS",
+    tests: "test(/^host::made/)",
 };
 
 /// Runs a suite.

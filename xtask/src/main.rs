@@ -28,6 +28,7 @@ usage: cargo xtask <chore>
   fuzz [--seconds=N] [target…]
                       run the targets in tests/fuzz, or the named ones,
                       each for 600 seconds
+  guests              make a plugin from each template, and use one
   mutants [name…]     drop each guardrail of the core once, and see that the
                       simulator notices
   zero-loss [requests]
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         ["dist", "--check"] => dist::check().map(|()| ExitCode::SUCCESS),
         ["faults"] => long::run(&long::FAULTS, "all"),
         ["faults", cell] => long::run(&long::FAULTS, cell),
+        ["guests"] => long::run(&long::GUESTS, "all"),
         ["zero-loss"] => long::run(&long::ZERO_LOSS, "200000"),
         ["zero-loss", requests] => long::run(&long::ZERO_LOSS, requests),
         ["fuzz", ..] => fuzz::run(&arguments[1..]),

@@ -1,6 +1,7 @@
 //! The plugin host: a real engine, and one guest for each misbehaviour.
 
 mod capability;
+mod checked;
 mod compiled;
 mod frozen;
 pub(crate) mod guest;
@@ -8,8 +9,10 @@ mod honest;
 mod hostile;
 mod limits;
 mod load;
+mod made;
 mod moved;
 mod net;
+mod packed;
 mod process;
 mod rounds;
 mod secrets;

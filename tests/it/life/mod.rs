@@ -16,6 +16,7 @@ mod watchdog;
 mod way_back;
 pub(crate) mod zero_loss;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -44,39 +45,62 @@ pub(crate) fn baepo() -> PathBuf {
 /// The sample service of one revision, built once.
 pub(crate) fn shop(revision: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
-        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample");
-        let root = baepo().parent().unwrap().join("sample-shops");
-        std::fs::create_dir_all(&root).unwrap();
-        // Several test processes may come here at once.
-        let lock = std::fs::File::create(root.join("lock")).unwrap();
-        lock.lock().unwrap();
-        for revision in ["v1", "v2", "v3"] {
-            let checkout = root.join(format!("checkout-{revision}"));
-            copy(&sample.join("src"), &checkout.join("src"));
-            copy(&sample.join("tests"), &checkout.join("tests"));
-            for file in ["Cargo.toml", "Cargo.lock"] {
-                std::fs::copy(sample.join(file), checkout.join(file)).unwrap();
-            }
-            let changes = sample.join("revisions").join(revision).join("src");
-            if changes.exists() {
-                copy(&changes, &checkout.join("src"));
-            }
-            let built = Command::new("cargo")
-                .args(["build", "--release", "--locked", "--offline", "--quiet"])
-                .current_dir(&checkout)
-                .env("CARGO_TARGET_DIR", root.join("target"))
-                .status()
-                .unwrap();
-            assert!(built.success());
-            // Another test may run the one that is there.
-            let new = root.join(format!("{revision}.new"));
-            std::fs::copy(root.join("target/release/shop"), &new).unwrap();
-            std::fs::rename(new, root.join(revision)).unwrap();
+    BUILT.get_or_init(build_shops).join(revision)
+}
+
+/// All shops, in a folder that is named after what they are made of: every test
+/// is a process of its own, and only the first of them has to build.
+fn build_shops() -> PathBuf {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample");
+    let root = baepo().parent().unwrap().join("sample-shops");
+    let mut sources = DefaultHasher::new();
+    for part in ["Cargo.toml", "Cargo.lock", "src", "tests", "revisions"] {
+        hash(&sample.join(part), &mut sources);
+    }
+    let shops = root.join(format!("{:016x}", sources.finish()));
+    std::fs::create_dir_all(&root).unwrap();
+    // Several test processes may come here at once.
+    let lock = std::fs::File::create(root.join("lock")).unwrap();
+    lock.lock().unwrap();
+    if shops.exists() {
+        return shops;
+    }
+    let unfinished = tempfile::tempdir_in(&root).unwrap();
+    for revision in ["v1", "v2", "v3"] {
+        let checkout = root.join(format!("checkout-{revision}"));
+        copy(&sample.join("src"), &checkout.join("src"));
+        copy(&sample.join("tests"), &checkout.join("tests"));
+        for file in ["Cargo.toml", "Cargo.lock"] {
+            std::fs::copy(sample.join(file), checkout.join(file)).unwrap();
         }
-        root
-    });
-    folder.join(revision)
+        let changes = sample.join("revisions").join(revision).join("src");
+        if changes.exists() {
+            copy(&changes, &checkout.join("src"));
+        }
+        let built = Command::new("cargo")
+            .args(["build", "--release", "--locked", "--offline", "--quiet"])
+            .current_dir(&checkout)
+            .env("CARGO_TARGET_DIR", root.join("target"))
+            .status()
+            .unwrap();
+        assert!(built.success());
+        let made = unfinished.path().join(revision);
+        std::fs::copy(root.join("target/release/shop"), made).unwrap();
+    }
+    std::fs::rename(unfinished.keep(), &shops).unwrap();
+    shops
+}
+
+/// Names and contents of all files there.
+fn hash(path: &Path, into: &mut DefaultHasher) {
+    path.file_name().unwrap().hash(into);
+    if !path.is_dir() {
+        return std::fs::read(path).unwrap().hash(into);
+    }
+    let inside = std::fs::read_dir(path).unwrap();
+    let mut inside: Vec<PathBuf> = inside.map(|entry| entry.unwrap().path()).collect();
+    inside.sort();
+    inside.iter().for_each(|path| hash(path, into));
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -52,7 +52,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// The component, or how the command ends without it.
-async fn bytes(plugin: &str) -> anyhow::Result<Result<Vec<u8>, Exit>> {
+pub(super) async fn bytes(plugin: &str) -> anyhow::Result<Result<Vec<u8>, Exit>> {
     if Remote::is_meant_by(plugin) {
         let remote: Remote = match plugin.parse() {
             Ok(remote) => remote,

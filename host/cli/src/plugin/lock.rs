@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::text_file::{self, TextFile};
 use crate::config::locate::{locate, locate_key};
 use crate::config::unit::{PlainText, Sha256Text};
-use crate::config::{Finding, Findings};
+use crate::config::{Finding, Findings, Span};
 
 /// Its name.
 pub(crate) const FILE_NAME: &str = "baepo.lock";
@@ -48,7 +48,7 @@ struct EntryText {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct WishText {
+pub(super) struct WishText {
     /// Which capability.
     #[schemars(example = &"run")]
     capability: PlainText,
@@ -205,6 +205,37 @@ impl From<Findings> for ChangeError {
     }
 }
 
+/// Wishes as they are written, of which `span` knows the place; what is wrong
+/// with them goes to the findings.
+pub(super) fn wishes_of(
+    texts: &[WishText],
+    span: &dyn Fn(&str) -> Span,
+    findings: &mut Vec<Finding>,
+) -> Option<Wishes> {
+    let mut wishes = Vec::new();
+    for (i, wish) in texts.iter().enumerate() {
+        let capability = Value::from(wish.capability.0.as_str());
+        match serde_json::from_value(capability) {
+            Ok(capability) => wishes.push(Wish {
+                capability,
+                scope: wish.scope.0.clone(),
+                reason: wish.reason.0.clone(),
+            }),
+            Err(_) => findings.push(Finding::new(
+                span(&format!("wishes.{i}.capability")),
+                "there is no such capability",
+            )),
+        }
+    }
+    match Wishes::new(wishes) {
+        Ok(wishes) => Some(wishes),
+        Err(error) => {
+            findings.push(Finding::new(span("wishes"), error.to_string()));
+            None
+        }
+    }
+}
+
 fn entries(shown: &str, file: TextFile<LockText>) -> Result<BTreeMap<String, Entry>, Findings> {
     let mut findings = Vec::new();
     let mut entries = BTreeMap::new();
@@ -233,28 +264,10 @@ fn entries(shown: &str, file: TextFile<LockText>) -> Result<BTreeMap<String, Ent
             }
             other => other.and_then(Result::ok),
         };
-        let mut wishes = Vec::new();
-        for (i, wish) in text.wishes.iter().flatten().enumerate() {
-            let capability = Value::from(wish.capability.0.as_str());
-            match serde_json::from_value(capability) {
-                Ok(capability) => wishes.push(Wish {
-                    capability,
-                    scope: wish.scope.0.clone(),
-                    reason: wish.reason.0.clone(),
-                }),
-                Err(_) => findings.push(Finding::new(
-                    span(&format!("wishes.{i}.capability")),
-                    "there is no such capability",
-                )),
-            }
-        }
-        let wishes = match text.wishes.is_some().then(|| Wishes::new(wishes)) {
-            Some(Err(error)) => {
-                findings.push(Finding::new(span("wishes"), error.to_string()));
-                None
-            }
-            other => other.and_then(Result::ok),
-        };
+        let wishes = text
+            .wishes
+            .as_deref()
+            .and_then(|wishes| wishes_of(wishes, &span, &mut findings));
         match text.sha256.0.parse() {
             Ok(sha256) => {
                 let entry = Entry {

@@ -2,10 +2,14 @@
 //! what a run needs of that: [`supply`] turns the plugins of a configuration
 //! into bytes that nobody has changed, by [`lock`] and within [`policy`].
 
+mod about;
 mod add;
+mod check;
 mod fetch;
 mod inspect;
 pub mod lock;
+mod new;
+mod pack;
 pub(crate) mod policy;
 mod push;
 mod run;
@@ -41,6 +45,12 @@ enum Action {
     Fetch(fetch::Args),
     /// Publish a component to a registry
     Push(push::Args),
+    /// Begin a plugin: a project with its test, that one command builds
+    New(new::Args),
+    /// Make a plugin of what a compiler made: a core module or a component
+    Pack(pack::Args),
+    /// Check what a plugin promises: thousands of rollouts, no evidence, mistakes
+    Check(check::Args),
     /// Call one hook of a plugin and print its answer as JSON
     Run(run::Args),
 }
@@ -59,6 +69,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         Action::Update(args) => update::run(&args).await,
         Action::Fetch(args) => fetch::run(&args).await,
         Action::Push(args) => push::run(&args).await,
+        Action::New(args) => new::run(&args),
+        Action::Pack(args) => pack::run(&args),
+        Action::Check(args) => check::run(args).await,
         Action::Run(args) => run::run(args).await,
     }
 }

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use baepo_core::digest::Digest;
+use baepo_core::fleet::Route;
 use baepo_core::hook::HookError;
 use baepo_core::release::Revision;
 use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::capability::policy::Policy;
 use baepo_runtime::plugin::{
     CallContext, CallError, CallLimits, CallOutcome, Hook, HostOptions, LoadError, Origin, Plugin,
-    PluginHost, PluginSource, read_component,
+    PluginHost, PluginSource, TargetAnswer, TargetCall, TargetRefusal, read_component,
 };
+use baepo_runtime::target::Token;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -27,7 +29,7 @@ use crate::{Exit, complain, print, sandbox};
 /// Call one hook of a plugin and print its answer as JSON.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// build, test, strategy or monitor
+    /// build, test, strategy, monitor, target or feedback
     hook: String,
     /// `builtin:NAME`, or the path of a component
     #[arg(long, short)]
@@ -50,12 +52,87 @@ struct StageInput {
     endpoints: Vec<String>,
 }
 
+/// What a target plugin is asked.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct TargetInput {
+    config: Value,
+    call: TargetQuestion,
+}
+
+/// The functions that can be tried by hand. `stage`, `upload` and `save-state`
+/// belong together and are the host's.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum TargetQuestion {
+    Describe,
+    Observe,
+    LoadState,
+    Telemetry {
+        digest: Digest,
+    },
+    Logs {
+        digest: Digest,
+        #[serde(default = "some_lines")]
+        lines: u32,
+    },
+    Scale {
+        token: u64,
+        digest: Digest,
+        instances: u32,
+    },
+    Route {
+        token: u64,
+        route: Route,
+    },
+    Discard {
+        token: u64,
+        digest: Digest,
+    },
+}
+
+fn some_lines() -> u32 {
+    100
+}
+
+impl TargetQuestion {
+    fn call(&self) -> TargetCall<'_> {
+        match self {
+            TargetQuestion::Describe => TargetCall::Describe,
+            TargetQuestion::Observe => TargetCall::Observe,
+            TargetQuestion::LoadState => TargetCall::LoadState,
+            TargetQuestion::Telemetry { digest } => TargetCall::Telemetry(*digest),
+            TargetQuestion::Logs { digest, lines } => TargetCall::Logs(*digest, *lines),
+            TargetQuestion::Scale {
+                token,
+                digest,
+                instances,
+            } => TargetCall::Scale(Token(*token), *digest, *instances),
+            TargetQuestion::Route { token, route } => TargetCall::Route(Token(*token), route),
+            TargetQuestion::Discard { token, digest } => {
+                TargetCall::Discard(Token(*token), *digest)
+            }
+        }
+    }
+}
+
+/// A target that does not do what is asked has answered.
+fn refusal_as_answer(
+    outcome: CallOutcome<Result<TargetAnswer, TargetRefusal>>,
+) -> CallOutcome<Value> {
+    CallOutcome {
+        result: outcome.result.map(|answer| match answer {
+            Ok(answer) => json!(answer),
+            Err(refusal) => json!({ "refused": refusal.to_string() }),
+        }),
+        usage: outcome.usage,
+        denials: outcome.denials,
+    }
+}
+
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let Some(hook) = Hook::ALL.into_iter().find(|hook| hook.name() == args.hook) else {
-        bail!(
-            "`{}` is no hook; there are build, test, strategy, monitor",
-            args.hook
-        );
+        bail!("`{}` is no hook; {}", args.hook, super::about::hooks());
     };
     let input = read_input(&args.input)?;
     let grants: Grants = serde_json::from_str(&args.allow).context("--allow is not right")?;
@@ -111,7 +188,16 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
             let outcome = plugin.test(&context, &config, &input.revision, &input.endpoints);
             show(&plugin, outcome.await)
         }
-        Hook::Target | Hook::Feedback => bail!("the hook {hook} cannot be called by hand yet"),
+        Hook::Target => {
+            let input: TargetInput = serde_json::from_str(&input).with_context(wrong)?;
+            let config = input.config.to_string();
+            let outcome = plugin.target(&context, &config, input.call.call()).await;
+            show(&plugin, refusal_as_answer(outcome))
+        }
+        Hook::Feedback => {
+            let request = serde_json::from_str(&input).with_context(wrong)?;
+            show(&plugin, plugin.respond(&context, &request).await)
+        }
     }
 }
 
@@ -123,7 +209,7 @@ fn read_input(path: &Path) -> anyhow::Result<String> {
     read.with_context(|| format!("{} cannot be read", path.display()))
 }
 
-async fn load(
+pub(super) async fn load(
     root: &Path,
     reference: &str,
     hook: Hook,

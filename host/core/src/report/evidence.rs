@@ -141,12 +141,12 @@ impl RolloutReport {
     pub fn decided_by(&self) -> Option<(&Judged, &Measurement)> {
         let is_for_evidence =
             self.turned_back.is_some() && self.cause == Some(Cause::VerdictFailing);
-        let failing = self
+        let mut failing = self
             .judged
             .iter()
             .filter(|judged| is_for_evidence && judged.verdict == Verdict::Failing);
         // The reason is that of the last of the worst.
-        let judged = failing.last()?;
+        let judged = failing.next_back()?;
         let mut numbers = judged.measurements.iter();
         let number = numbers.find(|m| m.verdict == Verdict::Failing)?;
         Some((judged, number))

@@ -193,9 +193,7 @@ impl LoadError {
                 "build it for size and without debug information, or raise `component` under `limits:`"
             }
             LoadError::NotWasm { .. } => "check the path and that the file was downloaded whole",
-            LoadError::CoreModule => {
-                "turn it into a component: `wasm-tools component new FILE.wasm`"
-            }
+            LoadError::CoreModule => "make a plugin of it: `baepo plugin pack FILE.wasm`",
             LoadError::Malformed { .. } => {
                 "build it again; `wasm-tools validate FILE.wasm` says more"
             }

@@ -24,6 +24,7 @@ mod limit_key;
 mod limits;
 mod load;
 mod native;
+mod pack;
 mod prepare;
 mod sealed;
 pub(crate) mod state;
@@ -45,6 +46,7 @@ pub use inspect::{Inspection, inspect};
 pub use limit_key::{LimitKey, LimitSet};
 pub use limits::{CallLimits, Limit};
 pub use load::{Plugin, PluginSource};
+pub use pack::{PackError, Packed, pack, wit_files};
 pub use prepare::{Origin, read_component};
 pub use sealed::{SealError, Sealing, seal};
 

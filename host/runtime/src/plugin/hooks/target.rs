@@ -7,6 +7,7 @@ use baepo_core::release::Release;
 use baepo_core::telemetry::{Histogram, Telemetry};
 use baepo_core::time::Time;
 use baepo_core::weight::BasisPoints;
+use serde::Serialize;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
@@ -59,7 +60,8 @@ pub enum TargetCall<'a> {
 }
 
 /// What a target plugin answers, by what it was asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TargetAnswer {
     /// To `Describe`.
     Description(Description),
