@@ -95,7 +95,7 @@ async fn what_is_no_component_says_what_it_is_instead() -> Result<()> {
         &guest::core_module(names::ANSWER)?,
         expect![[r#"
             it is a core WebAssembly module, and a plugin is a component
-            help: turn it into a component: `wasm-tools component new FILE.wasm`
+            help: make a plugin of it: `baepo plugin pack FILE.wasm`
         "#]],
     )
     .await?;

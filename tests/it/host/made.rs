@@ -119,6 +119,51 @@ impl Author {
     }
 }
 
+impl Author {
+    /// The same in TypeScript; what npm fetches is far larger than the plugin.
+    fn make_in_typescript(&self, hook: &str) -> String {
+        let name = format!("my-typed-{hook}");
+        let new = [
+            "plugin",
+            "new",
+            "--lang",
+            "typescript",
+            "--hook",
+            hook,
+            &name,
+        ];
+        let mut command = Command::new(baepo());
+        self.succeeds(command.args(new).current_dir(self.folder.path()));
+        let project = self.plugin(&name);
+        let beside = baepo().parent().unwrap().to_owned();
+        let path = std::env::var("PATH").unwrap();
+        let npm = |arguments: &[&str]| {
+            let mut command = Command::new("npm");
+            command
+                .args(arguments)
+                .current_dir(&project)
+                .env("PATH", format!("{}:{path}", beside.display()));
+            self.succeeds(&mut command)
+        };
+        npm(&["install", "--no-audit", "--no-fund"]);
+        let began = Instant::now();
+        npm(&["run", "build"]);
+        let took = began.elapsed();
+        let checked = npm(&["run", "check"]);
+        assert!(
+            checked.contains("# fail 0") && !checked.contains('✗') && !checked.contains('●'),
+            "{checked}"
+        );
+        let size = std::fs::metadata(project.join("plugin.wasm"))
+            .unwrap()
+            .len();
+        format!(
+            "typescript {hook:<9} built in {:>5.1} s  {size:>7} bytes",
+            took.as_secs_f64()
+        )
+    }
+}
+
 #[test]
 fn a_new_plugin_is_built_tested_checked_and_decides_a_rollout() {
     let Some(compiler) = Compiler::find() else {
@@ -136,6 +181,7 @@ fn a_new_plugin_is_built_tested_checked_and_decides_a_rollout() {
     }
     #[allow(clippy::print_stdout, reason = "a suite prints its figures")]
     if is_all {
+        lines.extend(["strategy", "monitor"].map(|hook| author.make_in_typescript(hook)));
         println!("{}", lines.join("\n"));
     }
 

@@ -3,6 +3,7 @@
 //! Rust, the SDK.
 
 mod rust;
+mod typescript;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,18 +17,47 @@ use crate::exit::Exit;
 /// Begin a plugin.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The language
+    /// rust or typescript
     #[arg(long)]
     lang: String,
-    /// build, test, strategy, monitor or feedback
+    /// Which hook: not every language has a template for each
     #[arg(long)]
     hook: String,
     /// Its name, and that of its folder: small letters, digits and `-`
     name: String,
 }
 
-/// What there is a template for.
-const OFFERED: [(&str, &[Hook]); 1] = [("rust", &rust::HOOKS)];
+/// A language, and what there is of it.
+struct Language {
+    name: &'static str,
+    hooks: &'static [Hook],
+    /// The project without `wit/`.
+    files: fn(&str, Hook) -> Vec<File>,
+    /// What builds, tests and checks it.
+    next: &'static str,
+}
+
+const LANGUAGES: [Language; 2] = [
+    Language {
+        name: "rust",
+        hooks: &rust::HOOKS,
+        files: rust::files,
+        next: "make check",
+    },
+    Language {
+        name: "typescript",
+        hooks: &typescript::HOOKS,
+        files: typescript::files,
+        next: "npm install && npm run check",
+    },
+];
+
+const ABOUT: &str = r#"version: 1
+hook: @HOOK@
+# What it wants of `allow:`, each with a reason that reviewers read, such as
+#   - { capability: net, scope: "https://metrics.acme.dev", reason: reads the failure rate }
+wishes: []
+"#;
 
 /// A file of the project and its text.
 type File = (PathBuf, String);
@@ -44,8 +74,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let Some(hook) = about::parse_hook(&args.hook) else {
         return refuse(&format!("`{}` is no hook", args.hook), &about::hooks());
     };
-    let offered = OFFERED.iter().find(|(lang, _)| *lang == args.lang);
-    let Some((_, _)) = offered.filter(|(_, hooks)| hooks.contains(&hook)) else {
+    let known = LANGUAGES.iter().find(|known| known.name == args.lang);
+    let Some(language) = known.filter(|known| known.hooks.contains(&hook)) else {
         let what = format!("there is no template for {hook} in {}", args.lang);
         return refuse(&what, &offers());
     };
@@ -54,21 +84,26 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         let what = format!("{} is there already", folder.display());
         return refuse(&what, "choose another name, or another folder to stand in");
     }
-    let files = project(&args.name, hook);
+    let files = project(language, &args.name, hook);
     write(folder, &files).with_context(|| format!("cannot write {}", folder.display()))?;
+    let sources = files.iter().filter(|(path, _)| path.starts_with("src"));
+    let sources: Vec<String> = sources
+        .map(|(path, _)| path.display().to_string())
+        .collect();
     crate::print(&format!(
-        "created {name}/  ({shown})\n  next: cd {name} && make check",
+        "created {name}/  ({}, baepo-plugin.yml, README.md)\n  next: cd {name} && {}",
+        sources.join(", "),
+        language.next,
         name = args.name,
-        shown = "src/lib.rs, baepo-plugin.yml, Makefile, README.md",
     ));
     Ok(Exit::Success)
 }
 
 /// `rust: build, test, …`.
 fn offers() -> String {
-    let offers = OFFERED.iter().map(|(lang, hooks)| {
-        let hooks: Vec<&str> = hooks.iter().map(Hook::name).collect();
-        format!("{lang}: {}", hooks.join(", "))
+    let offers = LANGUAGES.iter().map(|language| {
+        let hooks: Vec<&str> = language.hooks.iter().map(Hook::name).collect();
+        format!("{}: {}", language.name, hooks.join(", "))
     });
     let offers: Vec<String> = offers.collect();
     format!(
@@ -85,8 +120,13 @@ fn is_name(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-fn project(name: &str, hook: Hook) -> Vec<File> {
-    let mut files = rust::files(name, hook);
+fn about_file(hook: Hook) -> File {
+    let text = ABOUT.replace("@HOOK@", hook.name());
+    (PathBuf::from(about::FILE_NAME), text)
+}
+
+fn project(language: &Language, name: &str, hook: Hook) -> Vec<File> {
+    let mut files = (language.files)(name, hook);
     files.extend(wit_files().map(|(file, text)| (Path::new("wit").join(file), text.into())));
     files
 }
@@ -127,26 +167,41 @@ mod tests {
     fn what_is_not_offered_comes_with_the_list() {
         assert_eq!(
             offers(),
-            "there are templates for rust: build, test, strategy, monitor, feedback; in any other language write it by wit/ and pack it"
+            "there are templates for rust: build, test, strategy, monitor, feedback; typescript: strategy, monitor; in any other language write it by wit/ and pack it"
         );
     }
 
     #[test]
     fn a_project_is_complete_and_has_its_name() {
-        for hook in rust::HOOKS {
-            let files = project("my-plugin", hook);
-            let text = |name: &str| {
-                let file = files.iter().find(|(path, _)| path == Path::new(name));
-                &file.unwrap_or_else(|| panic!("{name} is missing")).1
-            };
-            assert!(text("Cargo.toml").contains("name = \"my-plugin\""));
-            assert!(text("Makefile").contains("release/my_plugin.wasm"));
-            assert!(text("baepo-plugin.yml").contains(&format!("hook: {hook}")));
-            assert!(text("src/lib.rs").contains("#[cfg(test)]"));
-            assert!(text("wit/types.wit").contains("package baepo:hooks@0.1.0;"));
-            assert!(text("baepo/sdk/src/lib.rs").contains("Write baepo plugins in Rust"));
-            for (path, text) in &files {
-                assert!(!text.contains("@NAME@"), "{}", path.display());
+        for language in &LANGUAGES {
+            for hook in language.hooks {
+                let files = project(language, "my-plugin", *hook);
+                let text = |name: &str| {
+                    let file = files.iter().find(|(path, _)| path == Path::new(name));
+                    &file.unwrap_or_else(|| panic!("{name} is missing")).1
+                };
+                assert!(text("README.md").contains("# my-plugin"));
+                assert!(text("baepo-plugin.yml").contains(&format!("hook: {hook}")));
+                assert!(text("wit/types.wit").contains("package baepo:hooks@0.1.0;"));
+                match language.name {
+                    "rust" => {
+                        assert!(text("Cargo.toml").contains("name = \"my-plugin\""));
+                        assert!(text("Makefile").contains("release/my_plugin.wasm"));
+                        assert!(text("src/lib.rs").contains("#[cfg(test)]"));
+                        assert!(text("baepo/sdk/src/lib.rs").contains("Write baepo plugins"));
+                    }
+                    _ => {
+                        let package = text("package.json");
+                        assert!(package.contains("\"name\": \"my-plugin\""), "{package}");
+                        assert!(package.contains(&format!("-n {hook}-plugin")), "{package}");
+                        assert!(text("src/plugin.ts").contains(&format!("export const {hook}")));
+                    }
+                }
+                for (path, text) in &files {
+                    for mark in ["@NAME@", "@HOOK@", "@USE@", "@CRATE@"] {
+                        assert!(!text.contains(mark), "{}", path.display());
+                    }
+                }
             }
         }
     }

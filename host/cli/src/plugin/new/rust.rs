@@ -148,13 +148,6 @@ check: plugin.wasm
 	$(BAEPO) plugin check
 "#;
 
-const ABOUT: &str = r#"version: 1
-hook: @HOOK@
-# What it wants of `allow:`, each with a reason that reviewers read, such as
-#   - { capability: net, scope: "https://metrics.acme.dev", reason: reads the failure rate }
-wishes: []
-"#;
-
 const README: &str = r#"# @NAME@
 
 A @HOOK@ plugin for baepo. The code is `src/lib.rs`, with its tests; the interface is `wit/@HOOK@.wit`.
@@ -196,7 +189,7 @@ pub(super) fn files(name: &str, hook: Hook) -> Vec<File> {
         file("Cargo.toml", fill(MANIFEST)),
         file("Makefile", fill(MAKEFILE)),
         file("README.md", fill(README)),
-        file("baepo-plugin.yml", fill(ABOUT)),
+        super::about_file(hook),
         file(".gitignore", "/target\n/plugin.wasm\n".into()),
         file(".github/workflows/check.yml", WORKFLOW.into()),
         file("src/lib.rs", template(hook).into()),
