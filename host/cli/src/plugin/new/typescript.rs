@@ -11,9 +11,9 @@ use super::File;
 pub(super) const HOOKS: [Hook; 2] = [Hook::Strategy, Hook::Monitor];
 
 const MANIFEST: &str =
-    include_str!("../../../../../plugins/templates/typescript/common/package.json");
+    include_str!("../../../../../plugins/templates/typescript/project/package.json");
 const COMPILER: &str =
-    include_str!("../../../../../plugins/templates/typescript/common/tsconfig.json");
+    include_str!("../../../../../plugins/templates/typescript/project/tsconfig.json");
 
 const STRATEGY: [(&str, &str); 3] = [
     (
