@@ -7,6 +7,7 @@ mod others;
 mod strategy;
 
 use std::fmt::Display;
+use std::io::IsTerminal;
 use std::time::Instant;
 
 use baepo_core::digest::Digest;
@@ -19,7 +20,6 @@ use baepo_runtime::plugin::{CallError, Hook, Plugin, inspect};
 use serde_json::Value;
 
 use super::about;
-use crate::config::is_stderr_coloured;
 use crate::exit::Exit;
 use crate::render::size;
 use crate::render::terminal::Paint;
@@ -175,7 +175,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
             }
         }
     }
-    let paint = Paint(is_stderr_coloured());
+    let is_coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let paint = Paint(is_coloured);
     for line in &lines {
         crate::print(&line.show(paint));
     }
@@ -202,13 +203,12 @@ fn wishes(plugin: &Plugin) -> Line {
 
 /// Imports beside the log and types.
 fn further(imports: &[String]) -> Vec<&str> {
-    let short = |name: &'_ str| -> Option<usize> {
-        let rest = name.strip_prefix("baepo:hooks/")?;
-        let is_plain = rest.starts_with("log@") || rest.starts_with("types@");
-        is_plain.then_some(rest.len())
+    let is_plain = |name: &&str| {
+        let rest = name.strip_prefix("baepo:hooks/");
+        rest.is_some_and(|rest| rest.starts_with("log@") || rest.starts_with("types@"))
     };
     let imports = imports.iter().map(String::as_str);
-    imports.filter(|name| short(name).is_none()).collect()
+    imports.filter(|name| !is_plain(name)).collect()
 }
 
 fn purity(imports: &[String]) -> Line {

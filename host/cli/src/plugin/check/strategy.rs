@@ -2,8 +2,8 @@
 
 use baepo_core::rollout::forecast::{Ask, Conduct, Evidence, Forecast, Life, Model};
 use baepo_core::rollout::{
-    Begin, Cause, Deadlines, Decision, Done, Entry, Environment, Judgement, Limits, Observation,
-    OnNoEvidence, Outcome, PinnedMonitor, PinnedPlugin, RoleFleets, Settings, View,
+    Begin, Cause, Deadlines, Decision, Done, Entry, Environment, Limits, Observation, OnNoEvidence,
+    Outcome, PinnedMonitor, PinnedPlugin, RoleFleets, Settings, View,
 };
 use baepo_core::time::{Millis, Time};
 use baepo_core::verdict::{Judged, Phase, Verdict};
@@ -141,9 +141,9 @@ struct Tally {
     rollouts: u32,
     calls: u32,
     longest: u32,
-    /// The first of each kind, with its circumstances.
-    refused: Vec<String>,
-    failed: Vec<String>,
+    /// The first of each kind, with its circumstances; how many follows below.
+    refused: Option<String>,
+    failed: Option<String>,
     differed: Option<String>,
     endless: Option<String>,
     /// Good candidates that did not come to serve although nothing spoke
@@ -190,7 +190,7 @@ impl Tally {
     fn lines(&self) -> Vec<Line> {
         let rollouts = grouped(self.rollouts.into());
         let mut lines = Vec::new();
-        if let Some(first) = self.failed.first() {
+        if let Some(first) = &self.failed {
             let text = format!(
                 "{} of {rollouts} rollouts failed in it: {first}",
                 self.failures
@@ -201,7 +201,7 @@ impl Tally {
                 "answer every view; an error ends a rollout",
             ));
         }
-        if let Some(first) = self.refused.first() {
+        if let Some(first) = &self.refused {
             let text = format!(
                 "the host refused {} directives in {rollouts} rollouts; the first: {first}",
                 grouped(self.refusals.into())
@@ -274,7 +274,8 @@ async fn play(plugin: &Plugin, config: &str, mut case: Case, tally: &mut Tally) 
                 tally.calls += 1;
                 if let Err(error) = &decision {
                     tally.failures += 1;
-                    tally.failed.push(format!("{error} ({circumstances})"));
+                    let how = format!("{error} ({circumstances})");
+                    tally.failed.get_or_insert(how);
                     return;
                 }
                 forecast.answer(decision.map_err(|error| one_line(&error)));
@@ -285,7 +286,8 @@ async fn play(plugin: &Plugin, config: &str, mut case: Case, tally: &mut Tally) 
     for moment in forecast.moments() {
         if let Entry::Refused { reason, .. } = &moment.record.entry {
             tally.refusals += 1;
-            tally.refused.push(format!("{reason} ({circumstances})"));
+            let how = || format!("{reason} ({circumstances})");
+            tally.refused.get_or_insert_with(how);
         }
     }
     if is_good && !is_well(&done) {
@@ -371,7 +373,7 @@ fn view(config: &str) -> View {
         elapsed: Millis(0),
         decisions: 0,
         last: None,
-        judgement: None::<Judgement>,
+        judgement: None,
         promote_full: false,
     }
 }
