@@ -10,6 +10,7 @@ mod hostile;
 mod limits;
 mod load;
 mod made;
+mod mistaken;
 mod moved;
 mod net;
 mod packed;

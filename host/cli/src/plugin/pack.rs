@@ -112,7 +112,7 @@ fn said(output: &Path, packed: &Packed) -> String {
         None => "states no wishes".into(),
     };
     let wasi = match packed.has_null_wasi {
-        true => "\n  its WASI is an empty one: no files, no variables, output goes nowhere",
+        true => "\n  its WASI is an empty one: no files, no variables; output goes to the log",
         false => "",
     };
     format!(

@@ -49,6 +49,10 @@ impl HookCall for Describe<'_> {
     const HOOK: Hook = Hook::Monitor;
     const PURE: bool = true;
 
+    fn function(&self) -> &'static str {
+        "monitor.describe"
+    }
+
     async fn ask(
         self,
         exports: &Exports,
@@ -79,6 +83,10 @@ impl HookCall for Observe<'_> {
     type Answer = Observation;
     const HOOK: Hook = Hook::Monitor;
     const PURE: bool = false;
+
+    fn function(&self) -> &'static str {
+        "monitor.observe"
+    }
 
     fn endpoints(&self) -> Vec<&str> {
         let sides = self.request.stable.iter().chain([&self.request.candidate]);

@@ -126,6 +126,23 @@ impl HookCall for Ask<'_> {
     const HOOK: Hook = Hook::Target;
     const PURE: bool = false;
 
+    fn function(&self) -> &'static str {
+        match self.call {
+            TargetCall::Describe => "target.describe",
+            TargetCall::Missing(_) => "target.missing",
+            TargetCall::Upload(..) => "target.upload",
+            TargetCall::Stage(..) => "target.stage",
+            TargetCall::Observe => "target.observe",
+            TargetCall::Scale(..) => "target.scale",
+            TargetCall::Route(..) => "target.route",
+            TargetCall::Telemetry(_) => "target.telemetry",
+            TargetCall::Logs(..) => "target.logs",
+            TargetCall::Discard(..) => "target.discard",
+            TargetCall::LoadState => "target.load-state",
+            TargetCall::SaveState(..) => "target.save-state",
+        }
+    }
+
     async fn ask(
         self,
         exports: &Exports,

@@ -229,7 +229,7 @@ fn wrap(module: &[u8], hook: Option<Hook>) -> Result<(Vec<u8>, bool), PackError>
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true);
     if survey.wants_wasi() {
-        let adapter = wat::parse_str(null_wasi::text()).map_err(misfit)?;
+        let adapter = null_wasi::module().map_err(misfit)?;
         encoder
             .adapter(null_wasi::MODULE, &adapter)
             .map_err(misfit)?;
