@@ -32,7 +32,8 @@ test('mistakes are told all at once, each with its place', () => {
     return [];
   };
   assert.deepEqual(mistakes({ runs: [], files: 'app', run: 5 }), ['runs', 'run', 'files']);
-  assert.deepEqual(mistakes({ files: ['a/app', 'b/app'], version: 'c/app', run: [] }), ['run', 'files.1', 'version']);
+  assert.deepEqual(mistakes({ files: ['a/app', 'b/app'], version: 'c/app' }), ['files.1', 'version']);
+  assert.deepEqual(mistakes({ run: [] }), ['run']);
 });
 
 test('a failure has the last lines of the program', () => {

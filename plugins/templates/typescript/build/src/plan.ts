@@ -2,7 +2,7 @@
 // sandbox has, so that it can be tested by node.
 import type { BuildRequest, BuiltFile } from 'baepo:hooks/build@0.1.0';
 import type { ConfigProblem, HookError, Revision } from 'baepo:hooks/types@0.1.0';
-import { invalid, optional, read, text, texts } from './config.js';
+import { command, invalid, optional, read, text, texts } from './config.js';
 
 /** What users write under `with:`. */
 interface Settings {
@@ -23,14 +23,13 @@ export interface Plan {
 
 export function plan(request: Pick<BuildRequest, 'config' | 'revision'>): Plan {
   const { run, files, version } = read<Settings>(request.config, {
-    run: texts(['npm', 'run', 'build']),
+    run: command(['npm', 'run', 'build']),
     files: texts(['dist/app.js']),
     version: optional(text()),
   });
   const paths = version === undefined ? files : [...files, version];
   const names = paths.map(name);
   const problems: ConfigProblem[] = [];
-  if (run.length === 0) problems.push({ path: 'run', message: 'must begin with a program' });
   names.forEach((one, at) => {
     if (names.indexOf(one) < at) {
       const path = at < files.length ? `files.${at}` : 'version';

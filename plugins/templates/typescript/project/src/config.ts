@@ -56,6 +56,15 @@ export function texts(usual: string[]): Reader<string[]> {
   };
 }
 
+/** A program and its arguments. */
+export function command(usual: string[]): Reader<string[]> {
+  return (value) => {
+    const argv = texts(usual)(value);
+    if (argv.length === 0) throw new Mistake('must begin with a program');
+    return argv;
+  };
+}
+
 /** A number above `floor` and at most `most`. */
 export function above(floor: number, most: number, usual: number): Reader<number> {
   return (value = usual) => {

@@ -18,6 +18,16 @@ test('a mistake is told with its place, and an error of the hook stays as it is'
   assert.throws(refusing, { tag: 'denied', val: 'read a' });
 });
 
+test('what nobody caught is told too', () => {
+  const throwing = (thrown: unknown) => answering(() => {
+    throw thrown;
+  });
+  const refusal = (payload: object) => Object.assign(new Error(), { payload });
+  assert.throws(throwing('a text'), { tag: 'failed', val: 'a text' });
+  assert.throws(throwing(refusal({ tag: 'denied', val: 'make' })), { tag: 'denied', val: 'make' });
+  assert.throws(throwing(refusal({ tag: 'timeout' })), (error: { val: string }) => /^timeout, at /.test(error.val));
+});
+
 test('the error of an import is put into the words of a hook', () => {
   const thrown = (payload: object) => Object.assign(new Error(), { payload });
   assert.deepEqual(refused(thrown({ tag: 'denied', val: 'make' }), 'run: make'), { tag: 'denied', val: 'run: make' });

@@ -59,22 +59,25 @@ export function refused(thrown: unknown, what: string): HookError {
 }
 
 /**
- * The same function, whose mistakes are told. An error that is not in wit/types.wit
- * would end the call without a word of what it was.
+ * The same function, whose mistakes are told. What is thrown and is no error of
+ * wit/types.wit would end the call without a word of what it was.
  */
 export function answering<A extends unknown[], R>(hook: (...args: A) => R): (...args: A) => R {
   return (...args) => {
     try {
       return hook(...args);
     } catch (thrown) {
-      if (thrown instanceof Error) throw { tag: 'failed', val: told(thrown) } satisfies HookError;
-      throw thrown;
+      throw thrown instanceof Error || typeof thrown !== 'object' ? told(thrown) : thrown;
     }
   };
 }
 
 /** `TypeError: not a function, at decide (/plugin.js:61:20)`. */
-function told(error: Error): string {
-  const place = error.stack?.split('\n').find((line) => line.trim().startsWith('at '));
-  return `${error}${place === undefined ? '' : `, ${place.trim()}`}`.toWellFormed();
+function told(thrown: unknown): HookError {
+  const place = thrown instanceof Error ? thrown.stack?.split('\n').find((line) => line.trim().startsWith('at ')) : undefined;
+  const where = place === undefined ? '' : `, ${place.trim()}`;
+  if (!(thrown instanceof Error && 'payload' in thrown)) return { tag: 'failed', val: `${thrown}${where}`.toWellFormed() };
+  // An import refused it, and nobody caught that.
+  const { tag, val } = refusal(thrown);
+  return tag === 'denied' ? { tag, val: String(val) } : { tag: 'failed', val: `${tag}${val === undefined ? '' : `: ${val}`}${where}` };
 }

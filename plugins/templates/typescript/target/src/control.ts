@@ -2,13 +2,15 @@
 // here needs the sandbox, so that node can test it.
 import type { TargetError } from 'baepo:hooks/target@0.1.0';
 import type { HookError } from 'baepo:hooks/types@0.1.0';
-import { decode, encode, u64 } from './engine.js';
+import { decode, u64 } from './engine.js';
 
 export interface Question {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** Behind the address of the API. */
   path: string;
-  body?: Uint8Array;
+  json?: unknown;
+  /** What is sent instead of JSON. */
+  content?: Uint8Array;
   /** Of a call that changes something. */
   token?: bigint;
 }
@@ -23,8 +25,6 @@ export type Ask = (question: Question) => Answer;
 
 /** When it may be there again. */
 export const LATER: HookError = { tag: 'unavailable', val: u64(2_000) };
-
-export const json = (value: unknown): Uint8Array => encode(JSON.stringify(value));
 
 /** A good answer; `undefined` for one that nobody knows what was asked for. */
 export function asked(ask: Ask, question: Question): Part | undefined {

@@ -3,7 +3,7 @@
 import type { Instances, Share, TargetError } from 'baepo:hooks/target@0.1.0';
 import type { HookError } from 'baepo:hooks/types@0.1.0';
 import { Mistake, optional, read, text } from './config.js';
-import { type Ask, asked, json, known, type Part } from './control.js';
+import { type Ask, asked, known, type Part } from './control.js';
 import { answering } from './engine.js';
 import type { State } from './state.js';
 
@@ -43,27 +43,27 @@ export function fleet(reach: (settings: Settings) => Ask, state: State): typeof 
       hasTelemetry: true,
     })),
     missing: target((config, sha256) => {
-      const question = { method: 'POST', path: '/v1/contents/missing', body: json({ sha256 }) } as const;
+      const question = { method: 'POST', path: '/v1/contents/missing', json: { sha256 } } as const;
       return known(api(config), question).at('missing').list((one) => one.text());
     }),
     upload: target((config, token, sha256, content) => {
-      change(config, token, { method: 'PUT', path: `/v1/contents/${sha256}`, body: content });
+      change(config, token, { method: 'PUT', path: `/v1/contents/${sha256}`, content });
     }),
     stage: target((config, token, release, manifest) => {
       const artifacts = release.artifacts.map(({ name, sha256 }) => ({ name, sha256 }));
-      const body = json({ commit: release.revision.commit, artifacts, manifest: JSON.parse(manifest) });
-      change(config, token, { method: 'PUT', path: `/v1/releases/${release.digest}`, body });
+      const json = { commit: release.revision.commit, artifacts, manifest: JSON.parse(manifest) };
+      change(config, token, { method: 'PUT', path: `/v1/releases/${release.digest}`, json });
     }),
     observe: target((config) => {
       const told = known(api(config), { method: 'GET', path: '/v1/fleet' });
       return { instances: told.at('instances').list(instances), route: told.at('route').list(share) };
     }),
     scale: target((config, token, digest, instances) => {
-      change(config, token, { method: 'PUT', path: `/v1/releases/${digest}/instances`, body: json({ instances }) });
+      change(config, token, { method: 'PUT', path: `/v1/releases/${digest}/instances`, json: { instances } });
     }),
     route: target((config, token, shares) => {
       const route = shares.map((one) => ({ digest: one.digest, 'weight-basis-points': one.weightBasisPoints }));
-      change(config, token, { method: 'PUT', path: '/v1/route', body: json({ route }) });
+      change(config, token, { method: 'PUT', path: '/v1/route', json: { route } });
     }),
     telemetry: target((config, digest) => {
       const told = asked(api(config), { method: 'GET', path: `/v1/releases/${digest}/telemetry` });

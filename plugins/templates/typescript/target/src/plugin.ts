@@ -4,7 +4,7 @@ import { type HttpError, type Request, send } from 'baepo:hooks/http@0.1.0';
 import { open } from 'baepo:hooks/secrets@0.1.0';
 import { load, save } from 'baepo:hooks/store@0.1.0';
 import { type Answer, type Ask, LATER } from './control.js';
-import { refusal, refused, u64 } from './engine.js';
+import { encode, refusal, refused, u64 } from './engine.js';
 import { fleet, type Settings } from './fleet.js';
 import { State } from './state.js';
 
@@ -12,9 +12,11 @@ import { State } from './state.js';
 const TIMEOUT = u64(8_000);
 
 function reach({ url, secret }: Settings): Ask {
-  return ({ method, path, body, token }): Answer => {
+  return ({ method, path, json, content, token }): Answer => {
     const headers: Request['headers'] = [];
-    if (body !== undefined) headers.push(['content-type', { tag: 'plain', val: 'application/octet-stream' }]);
+    const body = content ?? (json === undefined ? new Uint8Array() : encode(JSON.stringify(json)));
+    const type = content === undefined ? 'application/json' : 'application/octet-stream';
+    if (body.length > 0) headers.push(['content-type', { tag: 'plain', val: type }]);
     if (token !== undefined) headers.push(['baepo-token', { tag: 'plain', val: String(token) }]);
     try {
       if (secret !== undefined) headers.push(['authorization', { tag: 'secret', val: ['Bearer ', open(secret)] }]);
@@ -22,7 +24,7 @@ function reach({ url, secret }: Settings): Ask {
       throw refused(thrown, `secrets: ${secret}`);
     }
     try {
-      return send({ method, url: url + path, headers, body: body ?? new Uint8Array(), timeoutMs: TIMEOUT });
+      return send({ method, url: url + path, headers, body, timeoutMs: TIMEOUT });
     } catch (thrown) {
       const away: HttpError['tag'][] = ['connect', 'timeout', 'failed'];
       throw away.includes(refusal<HttpError>(thrown).tag) ? LATER : refused(thrown, `net: ${url}`);

@@ -3,7 +3,7 @@
 // `--reporter=json --outputFile=report.json`, Jest with `--json --outputFile=…`.
 import type { Outcome, Suite, TestCase } from 'baepo:hooks/test@0.1.0';
 import type { HookError } from 'baepo:hooks/types@0.1.0';
-import { optional, read, text, texts } from './config.js';
+import { command, optional, read, text } from './config.js';
 import { u64 } from './engine.js';
 
 /** What users write under `with:`. */
@@ -17,7 +17,7 @@ export interface Settings {
 }
 
 export function settings(config: string): Settings {
-  return read<Settings>(config, { run: optional(texts([])), report: text('report.json'), sources: text('src/**') });
+  return read<Settings>(config, { run: optional(command([])), report: text('report.json'), sources: text('src/**') });
 }
 
 /** What is read of a report. Whatever else is in it may change. */
