@@ -17,7 +17,7 @@ test('nothing is said where there is nothing to say', () => {
 });
 
 test('what was undone is counted in the same environment, and among the last', () => {
-  const history = [past('rolled-back', 'staging'), past('succeeded'), past('rolled-back'), past('rolled-back')];
+  const history = [past('rolled-back', 'staging'), past('rolled-back', 'staging'), past('succeeded'), past('rolled-back'), past('rolled-back')];
   const [section] = asked({ history, config: '{"last": 2}' });
   assert.match(section?.body ?? '', /^1 of the last 2 rollouts of production were undone\.\n.*`c0ffee1`: errors 4\.9 %$/);
 });

@@ -8,7 +8,7 @@ const file = (...results: object[]) => ({ name: '/home/a/shop/src/sum.test.ts', 
 
 test('cases have their outcome, their time and their file', () => {
   const failed = one({ status: 'failed', failureMessages: ['\x1b[31mexpected 3\x1b[39m\n at /home/a/shop/src/sum.test.ts:7:12'], duration: null });
-  const known = ['sum.test.ts', 'src/sum.test.ts', 'src/other.ts'];
+  const known = ['sum.test.ts', 'src/sum.test.ts', 'p/src/sum.test.ts', 'src/other.ts'];
   const [suite] = suites('r.json', report(file(one({}), failed, one({ status: 'todo' }))), known);
   assert.equal(suite?.name, 'src/sum.test.ts');
   const [passes, fails, waits] = suite!.cases;
