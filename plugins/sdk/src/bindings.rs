@@ -132,7 +132,6 @@ pub mod target {
         additional_derives: [PartialEq],
         with: {
             "baepo:hooks/types@0.1.0": crate::bindings::imports::baepo::hooks::types,
-            "baepo:hooks/monitor@0.1.0": crate::bindings::monitor::exports::baepo::hooks::monitor,
             "baepo:hooks/target@0.1.0": generate,
         },
     });

@@ -8,6 +8,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 use super::super::Hook;
+use super::super::bindings::baepo::hooks::types;
 use super::super::bindings::exports::baepo::hooks::monitor as wit;
 use super::super::call::{Answered, CallContext, CallOutcome, HookCall, Refused};
 use super::super::load::{Exports, Plugin};
@@ -158,7 +159,7 @@ fn to_telemetry(telemetry: &Telemetry) -> wit::Telemetry {
     wit::Telemetry {
         requests: telemetry.requests,
         failures: telemetry.failures,
-        latency: wit::Histogram { bounds_us, counts },
+        latency: types::Histogram { bounds_us, counts },
     }
 }
 

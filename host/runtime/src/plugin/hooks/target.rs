@@ -12,7 +12,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 use super::super::Hook;
-use super::super::bindings::exports::baepo::hooks::{monitor, target as wit};
+use super::super::bindings::exports::baepo::hooks::target as wit;
 use super::super::call::{Answered, CallContext, CallOutcome, HookCall, Refused};
 use super::super::load::{Exports, Plugin};
 use super::super::state::CallState;
@@ -285,7 +285,7 @@ fn route(shares: &[wit::Share]) -> Result<Route, Refused> {
     }
 }
 
-fn telemetry(told: Option<monitor::Telemetry>) -> Result<(TargetAnswer, usize), Refused> {
+fn telemetry(told: Option<wit::Measured>) -> Result<(TargetAnswer, usize), Refused> {
     let size_bytes = told.as_ref().map_or(0, |told| {
         size_of_val(&told.latency.bounds_us[..]) + size_of_val(&told.latency.counts[..])
     });
