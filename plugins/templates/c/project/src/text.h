@@ -1,9 +1,9 @@
 // Texts and bytes that cross the border, and who owns them.
 //
 // - What baepo hands in is yours. plugin.c frees all of it after the call.
-// - What you answer belongs to baepo, which frees it: every pointer in it has to
-//   come from these functions, and has to be there once. A literal is freed as
-//   well, and that ends the call.
+// - What you answer belongs to baepo, which has it freed: every pointer in it has
+//   to come from these functions, and has to be there once. Freeing a literal may
+//   pass unseen in the sandbox; the native tests crash at it.
 // - What an import is called with stays yours (`text_of` will do), and what it
 //   answers is yours to free, with the function whose name ends in `_free`.
 //

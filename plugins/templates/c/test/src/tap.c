@@ -126,15 +126,14 @@ static void close_case(struct reader *reader) {
   reader->is_in_yaml = false;
 }
 
-// Where the directive of a description begins: a `#` with a blank before it and
-// `SKIP` or `TODO` behind it. All of the description where there is none.
+// Where the directive of a description begins: a `#` with a blank before it, so
+// without `\`, and with `SKIP` or `TODO` behind it. Its end where there is none.
 static size_t directive_in(struct piece description) {
   for (size_t i = 0; i < description.len; i++) {
-    if (description.ptr[i] == '\\') i++;
-    else if (description.ptr[i] == '#' && (i == 0 || isspace((unsigned char)description.ptr[i - 1]))) {
-      struct piece word = trimmed(without(description, i + 1));
-      if (begins(word, "skip") || is_word(word, "todo")) return i;
-    }
+    bool is_mark = description.ptr[i] == '#' && (i == 0 || isspace((unsigned char)description.ptr[i - 1]));
+    if (!is_mark) continue;
+    struct piece word = trimmed(without(description, i + 1));
+    if (begins(word, "skip") || is_word(word, "todo")) return i;
   }
   return description.len;
 }
