@@ -7,7 +7,8 @@
 //! The clock begins at 0 and goes on by a microsecond at each look and by as
 //! much as is slept, because runtimes with schedulers wait for it; random
 //! numbers are always the same. So a module stays what a plugin has to be:
-//! with the same input it gives the same answer. To end itself is a trap.
+//! with the same input it gives the same answer. That it ends itself is told to
+//! the host, for which it is no answer.
 
 use std::fmt::Write as _;
 
@@ -156,7 +157,10 @@ const ANSWERED: &str = r#"
     (i32.store (local.get $to) (i32.const 1))
     (i32.const 0))
 
-  (func (export "proc_exit") (param i32) (unreachable))
+  ;; The host is told, and does not come back.
+  (func (export "proc_exit") (param $code i32)
+    (call $exit (i32.ne (local.get $code) (i32.const 0)))
+    (unreachable))
   (func (export "proc_raise") (param i32) (result i32) (unreachable))
 "#;
 
@@ -170,6 +174,7 @@ world adapter {
     import wasi:io/streams@0.2.0;
     import wasi:cli/stdout@0.2.0;
     import wasi:cli/stderr@0.2.0;
+    import wasi:cli/exit@0.2.0;
 }
 
 package wasi:io@0.2.0 {
@@ -190,6 +195,9 @@ package wasi:cli@0.2.0 {
         use wasi:io/streams@0.2.0.{output-stream};
         get-stdout: func() -> output-stream;
     }
+    interface exit {
+        exit: func(status: result);
+    }
     interface stderr {
         use wasi:io/streams@0.2.0.{output-stream};
         get-stderr: func() -> output-stream;
@@ -201,6 +209,7 @@ const IMPORTS: &str = r#"
   (import "env" "memory" (memory 0))
   (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $stdout (result i32)))
   (import "wasi:cli/stderr@0.2.0" "get-stderr" (func $stderr (result i32)))
+  (import "wasi:cli/exit@0.2.0" "exit" (func $exit (param i32)))
   (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
     (func $write (param i32 i32 i32 i32)))
 "#;
@@ -261,6 +270,9 @@ mod tests {
         }
         assert_eq!(exports.len(), 46, "{exports:?}");
         let output = "[method]output-stream.blocking-write-and-flush";
-        assert_eq!(imports, ["memory", "get-stdout", "get-stderr", output]);
+        assert_eq!(
+            imports,
+            ["memory", "get-stdout", "get-stderr", "exit", output]
+        );
     }
 }
