@@ -46,6 +46,18 @@ pub(super) fn headings(page: &'static str) -> Vec<&'static str> {
         .collect()
 }
 
+/// A checkout with what the guide takes as given: a module that somebody's
+/// compiler made.
+pub(super) fn prepare(folder: &Path) {
+    let init = Command::new("git")
+        .args(["init", "--quiet"])
+        .current_dir(folder)
+        .status();
+    assert!(init.unwrap().success());
+    let module = crate::host::guest::core_module(crate::host::guest::names::FEEDBACK).unwrap();
+    std::fs::write(folder.join("core.wasm"), module).unwrap();
+}
+
 /// Follows a part of a page in this folder; where one stands at the end.
 #[track_caller]
 pub(super) fn follow(

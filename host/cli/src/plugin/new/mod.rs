@@ -196,6 +196,31 @@ mod tests {
         }
     }
 
+    /// A configuration of which this is a part.
+    fn config(usage: &str) -> String {
+        let target = "    target: { local: { listen: \"127.0.0.1:1\", command: [shop] } }\n";
+        match usage.contains("environments:") {
+            true => format!("app: shop\n{usage}{target}"),
+            false => format!("app: shop\n{usage}environments:\n  production:\n{target}"),
+        }
+    }
+
+    #[test]
+    fn what_a_readme_shows_as_its_use_can_be_used() {
+        for language in &LANGUAGES {
+            // A run drives no targets of plugins yet.
+            for hook in template::hooks(language.name).filter(|hook| *hook != Hook::Target) {
+                let usage = template::usage(language.name, "my-plugin", hook);
+                let folder = tempfile::tempdir().unwrap();
+                let config = config(&usage);
+                std::fs::write(folder.path().join("baepo.yml"), &config).unwrap();
+                if let Err(error) = crate::config::load(folder.path(), None) {
+                    panic!("{} {hook}: {error}\n{config}", language.name);
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_project_is_complete_and_has_its_name() {
         for language in &LANGUAGES {

@@ -54,8 +54,7 @@ pub(super) fn files(language: &str, name: &str, hook: Hook) -> Vec<File> {
             below(folder, folder.path(), &mut files);
         }
     }
-    let usage = files.remove(Path::new(USE)).unwrap_or_default();
-    let usage = indented(&String::from_utf8_lossy(&usage));
+    let usage = indented(&usage(language, name, hook));
     let fill = |content: Vec<u8>| match String::from_utf8(content) {
         Ok(text) => text
             .replace("@USE@", &usage)
@@ -77,6 +76,14 @@ pub(super) fn files(language: &str, name: &str, hook: Hook) -> Vec<File> {
         files.extend(sdk.into_iter().map(place));
     }
     files
+}
+
+/// Where the plugin stands in a configuration.
+pub(super) fn usage(language: &str, name: &str, hook: Hook) -> String {
+    let folder = folder(language, hook.name());
+    let file = folder.and_then(|folder| folder.get_file(folder.path().join(USE)));
+    let text = file.and_then(|file| file.contents_utf8()).unwrap_or_default();
+    text.replace("@NAME@", name)
 }
 
 /// All files of a folder, by their paths below `base`.
