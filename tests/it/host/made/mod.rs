@@ -57,7 +57,7 @@ const LANGUAGES: [Language; 6] = [
     },
     Language {
         name: "python",
-        hooks: &["strategy", "monitor"],
+        hooks: &["test", "strategy", "monitor", "feedback"],
         prepare: &["make", ".venv/ready"],
         build: &["make"],
         check: &["make", "check"],
