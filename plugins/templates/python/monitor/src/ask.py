@@ -19,10 +19,12 @@ class NoNumber(Exception):
     """Why there is none, as a lower-case fragment for people."""
 
 
-def number(send: Send, url: str, path: str, timeout_ms: int) -> float:
-    """The number at `path` of what `url` answers. Raises `NoNumber`, and `denied`
-    where the grant is missing, which baepo knows how to show."""
-    request = http.Request("GET", url, [("accept", http.HeaderValue_Plain("application/json"))], b"", timeout_ms, MOST_BYTES)
+def number(send: Send, url: str, path: str, timeout_ms: int) -> tuple[float, int]:
+    """The number at `path` of what `url` answers, and the milliseconds that it took.
+    Raises `NoNumber`, and `denied` where the grant is missing, which baepo knows how
+    to show."""
+    headers: list[tuple[str, http.HeaderValue]] = [("accept", http.HeaderValue_Plain("application/json"))]
+    request = http.Request("GET", url, headers, b"", timeout_ms, MOST_BYTES)
     try:
         response = send(request)
     except Err as error:
@@ -39,14 +41,14 @@ def number(send: Send, url: str, path: str, timeout_ms: int) -> float:
                 raise NoNumber(f"it cannot be asked: {other.value}") from None
     if not 200 <= response.status < 300:
         raise NoNumber(f"it answers {response.status}")
-    return find(response.body, path)
+    return find(response.body, path), response.duration_us // 1000
 
 
 def find(body: bytes, path: str) -> float:
     """`checks.0.seconds`: keys of mappings and indexes of lists."""
     try:
         value = json.loads(body.decode())
-    except (ValueError, RecursionError):
+    except ValueError:
         raise NoNumber("its answer is not JSON") from None
     for key in path.split("."):
         if isinstance(value, dict) and key in value:

@@ -113,23 +113,26 @@ def observe(request: ObserveRequest, send: Send) -> Observation:
             silent.append(f"{url}: there was no time left to ask")
             continue
         try:
-            numbers.append(number(send, url, rule.path, rule.timeout_ms))
+            value, took_ms = number(send, url, rule.path, rule.timeout_ms)
+            numbers.append(value)
         except NoNumber as why:
             silent.append(f"{url}: {why}")
-            # It may have taken as long as it was given.
-            left_ms -= rule.timeout_ms
+            # As long as it was given, at most.
+            took_ms = rule.timeout_ms
+        left_ms -= took_ms
     good = sum(map(rule.allows, numbers))
     seen.good += good
     seen.bad += len(numbers) - good
     if numbers:
         look = Look(request.window_elapsed_ms, min(numbers), max(numbers))
         seen.looks = [*seen.looks, look][-MOST_SAMPLES:]
-    verdict, reason = judge(rule, seen, bool(numbers), silent)
+    told = measurements(rule, seen)
+    verdict, reason = judge(rule, seen, told, bool(numbers), silent)
     return Observation(
         memory=seen.memory(),
         verdict=verdict,
         reason=reason,
-        measurements=measurements(rule, seen),
+        measurements=told,
         findings=[
             Finding(Level.WARNING, Role.CANDIDATE, f"no `{rule.path}` to judge", why) for why in silent[:1]
         ],
@@ -142,19 +145,23 @@ def addresses(url: str, endpoints: list[str]) -> list[str]:
     return [url]
 
 
-def judge(rule: Settings, seen: Seen, is_answered: bool, silent: list[str]) -> tuple[Verdict, str]:
+def judge(
+    rule: Settings, seen: Seen, told: list[Measurement], is_answered: bool, silent: list[str]
+) -> tuple[Verdict, str]:
     """Without evidence nothing is healthy: who was asked at this look must have
     answered, and often enough in this window."""
     answers = seen.good + seen.bad
     if seen.bad > 0:
-        return Verdict.FAILING, f"{seen.bad} of {answers} values of `{rule.path}` passed their limit"
+        worst = [f": {m.candidate:g}, limit {m.limit:g}" for m in told if m.verdict is Verdict.FAILING]
+        passed = f"`{rule.path}` was beyond its limit in {seen.bad} of {answers} answers"
+        return Verdict.FAILING, passed + "".join(worst[:1])
     if silent:
         return Verdict.INCONCLUSIVE, silent[0]
     if not is_answered:
         return Verdict.INCONCLUSIVE, "the candidate has no instance to ask"
     if answers < rule.min_answers:
         return Verdict.INCONCLUSIVE, f"{answers} of {rule.min_answers} answers that it takes"
-    return Verdict.HEALTHY, f"{answers} values of `{rule.path}` kept their limit"
+    return Verdict.HEALTHY, f"`{rule.path}` kept its limit in {answers} answers"
 
 
 def measurements(rule: Settings, seen: Seen) -> list[Measurement]:
@@ -179,7 +186,7 @@ def measurements(rule: Settings, seen: Seen) -> list[Measurement]:
                 candidate=worst,
                 limit=limit,
                 verdict=verdict,
-                evidence=f"{worse.__name__}imum of {answers} answers",
+                evidence=f"{worse.__name__}imum, answers: {answers}",
                 samples=[Sample(at_ms, None, value) for at_ms, value in values],
             )
         )

@@ -63,7 +63,8 @@ class Looks(unittest.TestCase):
         for body in ("", "[]", "{}", '{"queue": {"oldest": true}}', '{"queue": {"oldest": NaN}}'):
             self.assertEqual(set(verdicts(says(body), 5)), {Verdict.INCONCLUSIVE}, body)
         self.assertEqual(set(verdicts(says("busy", 503), 5)), {Verdict.INCONCLUSIVE})
-        self.assertEqual(set(verdicts(refuses(http.HttpError_Timeout()), 5)), {Verdict.INCONCLUSIVE})
+        for error in (http.HttpError_Timeout(), http.HttpError_TooLarge(1), http.HttpError_Failed("reset")):
+            self.assertEqual(set(verdicts(refuses(error), 5)), {Verdict.INCONCLUSIVE}, error)
 
     def test_nobody_to_ask_is_no_evidence(self) -> None:
         nobody = replace(FIRST, candidate=replace(CANDIDATE, endpoints=[]))
@@ -77,6 +78,18 @@ class Looks(unittest.TestCase):
             return says(body)(request)
 
         self.assertEqual(set(verdicts(send, 9, replace(FIRST, candidate=two))), {Verdict.INCONCLUSIVE})
+
+    def test_a_look_ends_within_the_time_of_a_call(self) -> None:
+        many = replace(CANDIDATE, endpoints=[f"http://127.0.0.1:{9000 + n}" for n in range(30)])
+        for took_ms, most in ((1, 20), (900, 7)):
+            asked = []
+
+            def send(request: http.Request) -> http.Response:
+                asked.append(request.url)
+                return http.Response(200, [], b'{"queue": {"oldest": 2}}', took_ms * 1_000)
+
+            judge.observe(replace(FIRST, candidate=many), send)
+            self.assertEqual(len(asked), most)
 
     def test_each_window_proves_itself(self) -> None:
         good = says('{"queue": {"oldest": 2}}')

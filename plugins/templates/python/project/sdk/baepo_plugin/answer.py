@@ -15,6 +15,8 @@ def first_problem(value: object, kind: Any, at: str) -> str | None:
 def _problems(value: Any, kind: Any, at: str) -> Iterator[str]:
     parts = get_args(kind)
     origin = get_origin(kind) or kind
+    if origin is Any:
+        return
     if origin in (Union, UnionType):
         fitting = [part for part in parts if isinstance(value, get_origin(part) or part)]
         if not fitting:

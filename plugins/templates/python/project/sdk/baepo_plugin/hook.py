@@ -27,11 +27,12 @@ def failed(why: str) -> Err[types.HookError]:
 
 
 def hook(plugin: Plugin) -> Plugin:
-    """Stands above the class that baepo calls."""
+    """Stands above the class that baepo calls. An answer is compared with the type
+    that the method says it returns."""
     for interface in plugin.__mro__[1:]:
         for name in getattr(interface, "__abstractmethods__", ()):
-            answer = get_type_hints(getattr(interface, name)).get("return")
-            setattr(plugin, name, _reporting(getattr(plugin, name), answer))
+            method = getattr(plugin, name)
+            setattr(plugin, name, _reporting(method, get_type_hints(method).get("return", Any)))
     return plugin
 
 
