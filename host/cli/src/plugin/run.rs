@@ -11,6 +11,7 @@ use baepo_core::hook::HookError;
 use baepo_core::release::Revision;
 use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::capability::policy::Policy;
+use baepo_runtime::capability::store::FileStore;
 use baepo_runtime::plugin::{
     CallContext, CallError, CallLimits, CallOutcome, Hook, HostOptions, LoadError, Origin, Plugin,
     PluginHost, PluginSource, TargetAnswer, TargetCall, TargetRefusal, read_component,
@@ -40,6 +41,9 @@ pub(crate) struct Args {
     /// What it may do, as the `allow:` of the configuration in JSON
     #[arg(long, default_value = "{}")]
     allow: String,
+    /// Where the document of a target is kept from call to call
+    #[arg(long, value_name = "FILE")]
+    store: Option<PathBuf>,
 }
 
 /// What a build or test plugin is asked.
@@ -161,6 +165,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
             ))
         }),
         outside: crate::outside::outside(),
+        store: args.store.map(|path| Arc::new(FileStore::new(path)) as _),
         ..CallContext::bare()
     };
     let wrong = || format!("{} does not fit the hook {hook}", args.input.display());
