@@ -35,6 +35,6 @@ def sections(request: FeedbackRequest) -> list[Section]:
 
 
 def reasons(bad: list[PastRollout]) -> list[str]:
-    """The most frequent first; of equals the newest, for a counter keeps their order."""
+    """The most frequent first; of equals the newest."""
     counted = Counter((past.outcome, past.reason) for past in bad)
     return [f"- {outcome}, {times} times: {reason}" for (outcome, reason), times in counted.most_common(3)]

@@ -45,6 +45,16 @@ class Mistakes(unittest.TestCase):
         self.assertEqual(said(lambda: nameless), HookError_Failed("name.ref_name must be str, and is None"))
         self.assertIsNone(first_problem(Revision("c", "main", "s", 0), Revision, "name"))
 
+    def test_a_method_without_types_has_those_of_the_interface(self) -> None:
+        @hook
+        class Plugin(Named):
+            def name(self, given):  # type: ignore[no-untyped-def]
+                return given
+
+        with self.assertRaises(Err) as raised:
+            Plugin().name("a")
+        self.assertEqual(raised.exception.value.value, "name must be Revision, and is 'a'")
+
     def test_an_error_of_the_hook_is_left_alone(self) -> None:
         def stop() -> None:
             raise failed("no rows \ud800")

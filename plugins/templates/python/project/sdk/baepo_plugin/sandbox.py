@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, NoReturn
 
 from wit_world.imports import log
@@ -15,6 +16,11 @@ from wit_world.imports import log
 NO_FILES = "a plugin has no files: use the import `workspace`"
 NO_CLOCK = "a plugin has no clock: use the times that it is asked with"
 NO_CHANCE = "a plugin has no chance: the same question must get the same answer"
+
+# What the standard library itself imports late: for `Counter.most_common` and for
+# `datetime.strptime`.
+for late in ("heapq", "_strptime"):
+    import_module(late)
 
 
 def enter() -> None:
