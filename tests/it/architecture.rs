@@ -64,10 +64,12 @@ fn the_crates_point_in_one_direction() -> Result<()> {
     let packages = workspace()?;
     for (name, allowed) in [
         ("baepo-core", [].as_slice()),
+        ("baepo-bindgen", &[]),
         ("baepo-runtime", &["baepo-core"]),
         (
             "baepo",
             &[
+                "baepo-bindgen",
                 "baepo-core",
                 "baepo-judge",
                 "baepo-measures",

@@ -257,7 +257,16 @@ fn root() -> anyhow::Result<PathBuf> {
     reason = "the one place that writes to standard output"
 )]
 fn print(text: &str) {
-    println!("{}", for_reader(text));
+    use std::io::{ErrorKind, Write};
+    match writeln!(std::io::stdout(), "{}", for_reader(text)) {
+        // Whoever reads may have read enough, as `head` does.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain(&format!(
+                "error: standard output cannot be written to: {error}"
+            ));
+        }
+        Ok(()) | Err(_) => {}
+    }
 }
 
 /// To standard error: what is wrong.

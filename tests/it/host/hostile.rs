@@ -226,7 +226,8 @@ async fn an_answer_outside_its_memory_is_a_broken_exchange() -> Result<()> {
 async fn an_answer_that_makes_no_sense_is_refused() -> Result<()> {
     let stopped = error(decide(names::NONSENSE, CallLimits::BRIEF).await?)?;
     ensure!(
-        stopped.to_string() == "its answer to `strategy.decide` makes no sense: it routes 20000 basis points of 10000",
+        stopped.to_string()
+            == "its answer to `strategy.decide` makes no sense: it routes 20000 basis points of 10000",
         "{stopped}"
     );
     Ok(())

@@ -237,11 +237,7 @@ fn as_root(program: &str, arguments: &[&str]) -> bool {
 
 fn python(tools_of: &[(&str, &str)], missing: &mut Vec<String>) {
     let bin = tools().join("bin");
-    let absent = || {
-        tools_of
-            .iter()
-            .filter(|(_, file)| !bin.join(file).exists())
-    };
+    let absent = || tools_of.iter().filter(|(_, file)| !bin.join(file).exists());
     let packages: Vec<&str> = absent().map(|(package, _)| *package).collect();
     if packages.is_empty() {
         return;

@@ -331,7 +331,8 @@ mod tests {
 
     #[test]
     fn bytes_stand_on_one_line_and_all_else_as_usual() {
-        let value = json!({ "memory": [1, 2, 3], "empty": [], "none": {}, "list": [{ "a": "\"" }] });
+        let value =
+            json!({ "memory": [1, 2, 3], "empty": [], "none": {}, "list": [{ "a": "\"" }] });
         let mut text = String::new();
         write_pretty(&value, 0, &mut text);
         expect_test::expect![[r#"

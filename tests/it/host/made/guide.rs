@@ -60,12 +60,7 @@ pub(super) fn prepare(folder: &Path) {
 
 /// Follows a part of a page in this folder; where one stands at the end.
 #[track_caller]
-pub(super) fn follow(
-    author: &Author,
-    page: &'static str,
-    heading: &str,
-    folder: &Path,
-) -> PathBuf {
+pub(super) fn follow(author: &Author, page: &'static str, heading: &str, folder: &Path) -> PathBuf {
     let tools = author.folder.path().join("bin");
     pretend_rustup(&tools);
     let mut here = folder.to_owned();

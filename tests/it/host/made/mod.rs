@@ -200,7 +200,12 @@ async fn the_guide_leads_to_a_rollout_that_a_plugin_in_rust_has_decided() {
     let Some(author) = Author::new() else {
         return;
     };
-    let here = guide::follow(&author, guide::GUIDE, &beginning("rust"), author.folder.path());
+    let here = guide::follow(
+        &author,
+        guide::GUIDE,
+        &beginning("rust"),
+        author.folder.path(),
+    );
     rollout::decided_by(&here.join("plugin.wasm"), "share: 50%, watch: 1s").await;
 }
 

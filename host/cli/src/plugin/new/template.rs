@@ -82,7 +82,9 @@ pub(super) fn files(language: &str, name: &str, hook: Hook) -> Vec<File> {
 pub(super) fn usage(language: &str, name: &str, hook: Hook) -> String {
     let folder = folder(language, hook.name());
     let file = folder.and_then(|folder| folder.get_file(folder.path().join(USE)));
-    let text = file.and_then(|file| file.contents_utf8()).unwrap_or_default();
+    let text = file
+        .and_then(|file| file.contents_utf8())
+        .unwrap_or_default();
     text.replace("@NAME@", name)
 }
 

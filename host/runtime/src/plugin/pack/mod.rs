@@ -194,6 +194,10 @@ pub fn pack(
         None => component,
     };
     let seen = inspect(&component, limit_bytes)?;
+    let sockets = seen.wasi().find(|name| name.starts_with("wasi:sockets/"));
+    if let Some(name) = sockets {
+        return Err(LoadError::Sockets { name: name.into() }.into());
+    }
     if let Some(wanted) = hook.filter(|hook| !seen.hooks.contains(hook)) {
         let found = match seen.hooks.first() {
             Some(other) => format!("the hook {other}"),
