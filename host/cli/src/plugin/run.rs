@@ -337,14 +337,14 @@ mod tests {
         write_pretty(&value, 0, &mut text);
         expect_test::expect![[r#"
             {
+              "memory": [1,2,3],
               "empty": [],
+              "none": {},
               "list": [
                 {
                   "a": "\""
                 }
-              ],
-              "memory": [1,2,3],
-              "none": {}
+              ]
             }"#]]
         .assert_eq(&text);
         let again: Value = serde_json::from_str(&text).unwrap();

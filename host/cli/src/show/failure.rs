@@ -128,18 +128,18 @@ mod tests {
             .map(|error| PluginFailure::of_call("p", error).annotation())
             .collect();
         expect![[r#"
-            ::error title=baepo%3A plugin p%3A invalid-config::its configuration is wrong
-            ::error title=baepo%3A plugin p%3A denied::it needs `run`, which is not granted
+            ::error title=baepo%3A plugin p%3A invalid-config::its configuration is wrong%0Acorrect `with:` where the plugin is used
+            ::error title=baepo%3A plugin p%3A denied::it needs `run`, which is not granted%0Agrant it under `allow:` where the plugin is used, if it is to have it
             ::error title=baepo%3A plugin p%3A unavailable::something it needs is not there at the moment (try again in 1s)
             ::error title=baepo%3A plugin p%3A plugin-error::2 files, 100 %25:%0A| ::error::x
             ::error title=baepo%3A plugin p%3A cpu-timeout::it computed for more than 5s%0Araise its time under `limits:`, or see its last log lines for what it was doing
             ::error title=baepo%3A plugin p%3A wall-timeout::it took more than 5s, the last of it in `http.send`%0Araise its time under `limits:`, or see its last log lines for what it was doing
             ::error title=baepo%3A plugin p%3A out-of-memory::it asked for 129 MiB of memory; it may have 128 MiB%0Araise its memory under `limits:`, or give it less to do
             ::error title=baepo%3A plugin p%3A limit-exceeded::it used more than 1000 handles; it may use 1000%0Araise it under `limits:`, or give the plugin less to do
-            ::error title=baepo%3A plugin p%3A trap::it crashed: it called itself too deeply, in `deeper`%0Athis is a mistake in the plugin; its last log lines may say more
-            ::error title=baepo%3A plugin p%3A bad-exchange::it broke the rules of the plugin interface: x%0Athis is a mistake in the plugin; its last log lines may say more
-            ::error title=baepo%3A plugin p%3A exited::it exited with code 0 instead of answering%0Athis is a mistake in the plugin; its last log lines may say more
-            ::error title=baepo%3A plugin p%3A invalid-answer::its answer makes no sense: x%0Athis is a mistake in the plugin
+            ::error title=baepo%3A plugin p%3A trap::it crashed in `strategy.decide`: it called itself too deeply, in `deeper`%0Athis is a mistake in the plugin: what it printed and logged last is in the log, and a build that keeps names says which function
+            ::error title=baepo%3A plugin p%3A bad-exchange::it broke the rules of the plugin interface in `strategy.decide`: x%0Awhat it handed over is no value of wit/: text that is not UTF-8, a case or a variant that there is not, a list outside of its memory; bindings of another version do that too
+            ::error title=baepo%3A plugin p%3A exited::it exited with code 0 instead of answering `strategy.decide`%0Athis is a mistake in the plugin: a hook answers, with an error where it must
+            ::error title=baepo%3A plugin p%3A invalid-answer::its answer to `strategy.decide` makes no sense: x%0Athis is a mistake in the plugin: see what wit/ says of that function
             ::error title=baepo%3A plugin p%3A no-such-hook::it has no build hook%0Ause a plugin of the right kind at this place of the file
             ::error title=baepo%3A plugin p%3A cannot-start::it could not be started: x%0Abuild it as one module, or compose fewer parts
             ::error title=baepo%3A plugin p%3A cancelled::the call was cancelled

@@ -198,10 +198,15 @@ mod tests {
 
     /// A configuration of which this is a part.
     fn config(usage: &str) -> String {
-        let target = "    target: { local: { listen: \"127.0.0.1:1\", command: [shop] } }\n";
+        let mut rest = String::from(
+            "    target: { local: { listen: \"127.0.0.1:1\", command: [shop], health: /healthz } }\n",
+        );
+        if !usage.contains("strategy:") {
+            rest.push_str("    strategy: canary\n");
+        }
         match usage.contains("environments:") {
-            true => format!("app: shop\n{usage}{target}"),
-            false => format!("app: shop\n{usage}environments:\n  production:\n{target}"),
+            true => format!("app: shop\n{usage}{rest}"),
+            false => format!("app: shop\n{usage}environments:\n  production:\n{rest}"),
         }
     }
 
