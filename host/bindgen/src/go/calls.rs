@@ -46,7 +46,9 @@ fn import(abi: &mut Abi<'_>, port: &Port, function: &Function, name: &str, text:
     let surface = abi.surface;
     let shape = Shape::of(surface, function);
     let inner = inner_name(surface, function, name);
-    let signature = surface.resolve.wasm_signature(AbiVariant::GuestImport, function);
+    let signature = surface
+        .resolve
+        .wasm_signature(AbiVariant::GuestImport, function);
     let interface = port.key.as_ref();
     let (module, item) = surface.resolve.wasm_import_name(
         MANGLING,
@@ -60,7 +62,11 @@ fn import(abi: &mut Abi<'_>, port: &Port, function: &Function, name: &str, text:
     text.line(format!("//go:wasmimport {module} {item}"));
     text.line(format!("func host{inner}({params}) {result}").trim_end());
     text.gap();
-    text.open(format!("func call{inner}({}){} {{", shape.numbered(), shape.results(surface)));
+    text.open(format!(
+        "func call{inner}({}){} {{",
+        shape.numbered(),
+        shape.results(surface)
+    ));
     text.line("m := new(memory)");
     let mut arguments = Vec::new();
     if signature.indirect_params {
@@ -193,7 +199,9 @@ fn export_name(abi: &Abi<'_>, port: &Port, function: &Function, kind: WasmExport
 fn export(abi: &mut Abi<'_>, port: &Port, function: &Function, name: &str, text: &mut Text) {
     let surface = abi.surface;
     let shape = Shape::of(surface, function);
-    let signature = surface.resolve.wasm_signature(AbiVariant::GuestExport, function);
+    let signature = surface
+        .resolve
+        .wasm_signature(AbiVariant::GuestExport, function);
     let (params, result) = core_signature(&signature);
     let of = &port.go_name;
     let core = export_name(abi, port, function, WasmExportKind::Normal);
@@ -299,7 +307,11 @@ fn returned(abi: &mut Abi<'_>, shape: &Shape, is_in_memory: bool, call: &str, te
             text.line(format!("return {value}"));
         }
         Outcome::Fallible(sides) => {
-            let names = if sides[0].is_some() { "value, err" } else { "err" };
+            let names = if sides[0].is_some() {
+                "value, err"
+            } else {
+                "err"
+            };
             text.line(format!("{names} := {call}"));
             if !is_in_memory {
                 text.line("return lowerBool(err != nil)");

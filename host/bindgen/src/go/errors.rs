@@ -257,7 +257,9 @@ fn text_of(
             has_text.then(|| format!("text{}({value})", surface.name(id).unwrap_or_default()))
         }
         TypeDefKind::List(inner) => match surface.origin(inner) {
-            Type::Id(element) if matches!(surface.resolve.types[element].kind, TypeDefKind::Record(_)) => {
+            Type::Id(element)
+                if matches!(surface.resolve.types[element].kind, TypeDefKind::Record(_)) =>
+            {
                 text_of(surface, inner, "", helpers)?;
                 let name = surface.name(element).unwrap_or_default();
                 Some(format!("joined({value}, text{name})"))
@@ -274,7 +276,10 @@ fn record_text(surface: &Surface, id: TypeId, text: &mut Text) {
         return;
     };
     let name = surface.name(id).unwrap_or_default();
-    let texts = record.fields.iter().filter(|field| surface.origin(&field.ty) == Type::String);
+    let texts = record
+        .fields
+        .iter()
+        .filter(|field| surface.origin(&field.ty) == Type::String);
     let texts: Vec<String> = texts
         .map(|field| format!("v.{}", super::names::exported(&field.name)))
         .collect();
@@ -345,8 +350,7 @@ fn denials(surface: &Surface) -> Vec<(&str, String)> {
             continue;
         };
         let mut cases = variant.cases.iter().zip(surface.case_names(*id));
-        let denied = cases
-            .find(|(case, _)| case.name == DENIED && case.ty == Some(Type::String));
+        let denied = cases.find(|(case, _)| case.name == DENIED && case.ty == Some(Type::String));
         if let Some((_, go_case)) = denied {
             let known = GRANTS.iter().find(|(name, _)| *name == import);
             let grant = known.map_or(format!("{import}: "), |(_, grant)| (*grant).into());

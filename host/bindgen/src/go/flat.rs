@@ -17,7 +17,10 @@ pub(super) fn routine(abi: &mut Abi<'_>, op: Op, name: &str, ty: &Type, text: &m
     let go_type = surface.go_type(ty);
     let flats = abi.flat(ty);
     match op {
-        Op::Lift => text.open(format!("func lift{name}({}) {go_type} {{", listed('a', &flats))),
+        Op::Lift => text.open(format!(
+            "func lift{name}({}) {go_type} {{",
+            listed('a', &flats)
+        )),
         _ => text.open(format!(
             "func lower{name}(m *memory, v {go_type}) ({}) {{",
             listed('f', &flats)
@@ -41,7 +44,9 @@ pub(super) fn routine(abi: &mut Abi<'_>, op: Op, name: &str, ty: &Type, text: &m
         (TypeDefKind::Enum(_), Op::Lift) => text.line(format!("return {go_type}(a0) + 1")),
         (TypeDefKind::Enum(cases), _) => {
             let count = cases.cases.len();
-            text.line(format!("return lowerEnum(uint32(v), {count}, \"{go_type}\")"));
+            text.line(format!(
+                "return lowerEnum(uint32(v), {count}, \"{go_type}\")"
+            ));
         }
         (TypeDefKind::Variant(variant), Op::Lift) => lift_variant(abi, id, variant, &flats, text),
         (TypeDefKind::Variant(variant), _) => lower_variant(abi, id, variant, &flats, text),
@@ -73,12 +78,24 @@ fn taken(first: usize, part: &[WasmType], all: &[WasmType]) -> Vec<String> {
 }
 
 /// Sets `f3, f4` from the first on to the flat parts of a value.
-fn give(abi: &mut Abi<'_>, first: usize, ty: &Type, value: &str, all: &[WasmType], text: &mut Text) {
+fn give(
+    abi: &mut Abi<'_>,
+    first: usize,
+    ty: &Type,
+    value: &str,
+    all: &[WasmType],
+    text: &mut Text,
+) {
     let part = abi.flat(ty);
     let lowered = abi.lower(ty, value);
-    let targets: Vec<String> = (first..first + part.len()).map(|n| format!("f{n}")).collect();
+    let targets: Vec<String> = (first..first + part.len())
+        .map(|n| format!("f{n}"))
+        .collect();
     let joined = &all[first..first + part.len()];
-    let is_same = part.iter().zip(joined).all(|(a, b)| go_flat(*a) == go_flat(*b));
+    let is_same = part
+        .iter()
+        .zip(joined)
+        .all(|(a, b)| go_flat(*a) == go_flat(*b));
     if is_same {
         text.line(format!("{} = {lowered}", targets.join(", ")));
     } else if let ([from], [to]) = (part.as_slice(), joined) {
@@ -86,7 +103,9 @@ fn give(abi: &mut Abi<'_>, first: usize, ty: &Type, value: &str, all: &[WasmType
     } else {
         let names: Vec<String> = (0..part.len()).map(|n| format!("t{n}")).collect();
         let casts = names.iter().zip(part.iter().zip(joined));
-        let casts: Vec<String> = casts.map(|(name, (from, to))| cast(name, *from, *to)).collect();
+        let casts: Vec<String> = casts
+            .map(|(name, (from, to))| cast(name, *from, *to))
+            .collect();
         text.line(format!("{} := {lowered}", names.join(", ")));
         text.line(format!("{} = {}", targets.join(", "), casts.join(", ")));
     }

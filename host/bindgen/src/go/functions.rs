@@ -105,9 +105,7 @@ impl Shape {
 pub(super) fn inner_name(surface: &Surface, function: &Function, name: &str) -> String {
     match (&function.kind, function.kind.resource()) {
         (
-            FunctionKind::Method(_)
-            | FunctionKind::MethodGetter(_)
-            | FunctionKind::MethodSetter(_),
+            FunctionKind::Method(_) | FunctionKind::MethodGetter(_) | FunctionKind::MethodSetter(_),
             Some(id),
         ) => format!("{}{name}", surface.name(id).unwrap_or_default()),
         _ => name.into(),
@@ -154,7 +152,9 @@ pub(super) fn hooks(surface: &Surface, text: &mut Text) {
         text.comment(&format!(
             "Export{name} says what answers the host. It is to be called in func init: main is never\nrun."
         ));
-        text.line(format!("func Export{name}(hook {name}) {{ the{name} = hook }}"));
+        text.line(format!(
+            "func Export{name}(hook {name}) {{ the{name} = hook }}"
+        ));
         text.gap();
         text.open(format!("func exported{name}() {name} {{"));
         text.open(format!("if the{name} == nil {{"));
@@ -191,12 +191,20 @@ fn imported(surface: &Surface, port: &Port, function: &Function, name: &str, tex
         false => name.into(),
     };
     text.gap();
-    text.comment(&format!("Fake{inner} answers {shown} where it is set, as a test does."));
-    text.line(format!("var Fake{inner} func({}){results}", shape.declared(0)));
+    text.comment(&format!(
+        "Fake{inner} answers {shown} where it is set, as a test does."
+    ));
+    text.line(format!(
+        "var Fake{inner} func({}){results}",
+        shape.declared(0)
+    ));
     text.gap();
     match &function.docs.contents {
         Some(docs) => text.comment(docs),
-        None => text.comment(&format!("{name} is `{}` of `{}`.", function.name, port.name)),
+        None => text.comment(&format!(
+            "{name} is `{}` of `{}`.",
+            function.name, port.name
+        )),
     }
     error_note(surface, &shape, text, true);
     match shape.is_method {
@@ -253,14 +261,18 @@ impl Surface {
     /// The line that says a text loudly, where the world has the log.
     pub(super) fn log_call(&self, value: &str) -> Option<String> {
         let port = self.imports.iter().find(|port| port.name == "log")?;
-        let number = port.functions.iter().position(|function| function.name == "log")?;
+        let number = port
+            .functions
+            .iter()
+            .position(|function| function.name == "log")?;
         let params: Vec<Type> = port.functions[number].params.iter().map(|p| p.ty).collect();
         let [Type::Id(level), Type::String, Type::Id(fields)] = params[..] else {
             return None;
         };
-        let (Type::Id(level), Type::Id(fields)) =
-            (self.origin(&Type::Id(level)), self.origin(&Type::Id(fields)))
-        else {
+        let (Type::Id(level), Type::Id(fields)) = (
+            self.origin(&Type::Id(level)),
+            self.origin(&Type::Id(fields)),
+        ) else {
             return None;
         };
         let TypeDefKind::Enum(levels) = &self.resolve.types[level].kind else {

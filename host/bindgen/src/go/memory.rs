@@ -79,7 +79,10 @@ fn members_of(
 ) {
     let types: Vec<Type> = members.iter().map(|(_, ty)| *ty).collect();
     let offsets = abi.surface.sizes.field_offsets(&types);
-    let offsets: Vec<usize> = offsets.iter().map(|(offset, _)| offset.size_wasm32()).collect();
+    let offsets: Vec<usize> = offsets
+        .iter()
+        .map(|(offset, _)| offset.size_wasm32())
+        .collect();
     if op == Op::Load {
         text.line(format!("var v {go_type}"));
     }
@@ -157,7 +160,9 @@ fn load_variant(abi: &mut Abi<'_>, id: TypeId, variant: &Variant, text: &mut Tex
 
 /// Behind a switch over the cases that the host may send.
 pub(super) fn unknown(name: &str, text: &mut Text) {
-    text.line(format!("panic(\"the host sent a {name} of an unknown case\")"));
+    text.line(format!(
+        "panic(\"the host sent a {name} of an unknown case\")"
+    ));
 }
 
 /// In a switch over the cases that a plugin may give.
@@ -190,7 +195,10 @@ fn store_variant(abi: &mut Abi<'_>, id: TypeId, variant: &Variant, text: &mut Te
 
 fn option(abi: &mut Abi<'_>, op: Op, inner: &Type, text: &mut Text) {
     let can_be_nil = abi.surface.can_be_nil(inner);
-    let offset = abi.surface.sizes.payload_offset(wit_parser::Int::U8, [Some(inner)]);
+    let offset = abi
+        .surface
+        .sizes
+        .payload_offset(wit_parser::Int::U8, [Some(inner)]);
     let place = at("p", offset.size_wasm32());
     match op {
         Op::Load => {
@@ -231,7 +239,9 @@ fn result_of(abi: &mut Abi<'_>, op: Op, sides: [Option<Type>; 2], text: &mut Tex
     match op {
         Op::Load => {
             let [ok, err] = sides.map(|side| abi.surface.go_type_or_nothing(side.as_ref()));
-            text.line(format!("v := Result[{ok}, {err}]{{IsErr: load[uint8](p) != 0}}"));
+            text.line(format!(
+                "v := Result[{ok}, {err}]{{IsErr: load[uint8](p) != 0}}"
+            ));
             both(sides, text, |side, ty, text| {
                 let loader = abi.loader(ty);
                 text.line(format!("v.{} = {loader}({place})", names[side]));

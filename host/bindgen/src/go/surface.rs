@@ -47,9 +47,7 @@ impl Surface {
     /// When a size cannot be computed.
     pub(super) fn new(resolve: Resolve, id: WorldId) -> Result<Surface, String> {
         let mut sizes = SizeAlign::default();
-        sizes
-            .fill(&resolve)
-            .map_err(|error| format!("{error:#}"))?;
+        sizes.fill(&resolve).map_err(|error| format!("{error:#}"))?;
         let world = &resolve.worlds[id];
         let imports = world.imports.iter();
         let keys = imports.filter_map(|(key, item)| match item {

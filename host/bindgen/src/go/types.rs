@@ -151,7 +151,10 @@ pub(super) fn declare(surface: &Surface, text: &mut Text) {
         text.gap();
         text.comment(&format!("Tuple{arity} is {arity} values without names."));
         let types: Vec<String> = (0..arity).map(|number| format!("T{number}")).collect();
-        text.open(format!("type Tuple{arity}[{} any] struct {{", types.join(", ")));
+        text.open(format!(
+            "type Tuple{arity}[{} any] struct {{",
+            types.join(", ")
+        ));
         let fields = types.iter().enumerate().map(|(number, ty)| Field {
             docs: &none,
             name: format!("F{number}"),

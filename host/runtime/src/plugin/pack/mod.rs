@@ -67,6 +67,11 @@ pub fn wit_files() -> impl Iterator<Item = (&'static str, &'static str)> {
     WIT.into_iter()
 }
 
+/// The module that is put beneath those that want WASI 0.1, in the text format.
+pub fn null_wasi() -> String {
+    null_wasi::text()
+}
+
 /// A plugin that is ready to be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
