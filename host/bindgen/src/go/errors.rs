@@ -236,10 +236,12 @@ fn text_of(
     let id = match surface.origin(ty) {
         Type::String => return Some(value.into()),
         Type::Bool => return Some(format!("strconv.FormatBool({value})")),
-        Type::U8 | Type::U16 | Type::U32 | Type::U64 => {
+        Type::U64 => return Some(format!("strconv.FormatUint({value}, 10)")),
+        Type::S64 => return Some(format!("strconv.FormatInt({value}, 10)")),
+        Type::U8 | Type::U16 | Type::U32 => {
             return Some(format!("strconv.FormatUint(uint64({value}), 10)"));
         }
-        Type::S8 | Type::S16 | Type::S32 | Type::S64 => {
+        Type::S8 | Type::S16 | Type::S32 => {
             return Some(format!("strconv.FormatInt(int64({value}), 10)"));
         }
         Type::Id(id) => id,
@@ -293,7 +295,7 @@ fn record_text(surface: &Surface, id: TypeId, text: &mut Text) {
 fn conversion(surface: &Surface, id: TypeId, text: &mut Text) {
     let name = surface.name(id).unwrap_or_default();
     text.gap();
-    text.comment(&format!(
+    text.sentence(&format!(
         "as{name} is what the host is told of an error that a hook returned."
     ));
     text.open(format!("func as{name}(err error) {name} {{"));

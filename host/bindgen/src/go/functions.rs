@@ -149,8 +149,8 @@ pub(super) fn hooks(surface: &Surface, text: &mut Text) {
         text.gap();
         text.line(format!("var the{name} {name}"));
         text.gap();
-        text.comment(&format!(
-            "Export{name} says what answers the host. It is to be called in func init: main is never\nrun."
+        text.sentence(&format!(
+            "Export{name} says what answers the host. It is to be called in func init: main is never run."
         ));
         text.line(format!(
             "func Export{name}(hook {name}) {{ the{name} = hook }}"
@@ -191,7 +191,7 @@ fn imported(surface: &Surface, port: &Port, function: &Function, name: &str, tex
         false => name.into(),
     };
     text.gap();
-    text.comment(&format!(
+    text.sentence(&format!(
         "Fake{inner} answers {shown} where it is set, as a test does."
     ));
     text.line(format!(

@@ -141,7 +141,7 @@ fn mentions(line: &str, mark: &str) -> bool {
 
 fn package_docs(surface: &Surface) -> String {
     let mut text = Text::default();
-    text.comment(&format!(
+    text.sentence(&format!(
         "Package baepo is what stands between a plugin in Go and the world {} of baepo.",
         surface.world
     ));

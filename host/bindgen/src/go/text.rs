@@ -78,6 +78,23 @@ impl Text {
         }
     }
 
+    /// A comment of one paragraph, in lines of a common width.
+    pub(super) fn sentence(&mut self, text: &str) {
+        const WIDTH: usize = 76;
+        let mut line = String::new();
+        for word in text.split(' ') {
+            if !line.is_empty() && line.len() + 1 + word.len() > WIDTH {
+                self.comment(&line);
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        self.comment(&line);
+    }
+
     /// The fields of a struct. Names that follow each other without a comment
     /// between them have their types in one column.
     pub(super) fn fields(&mut self, fields: &[Field<'_>]) {

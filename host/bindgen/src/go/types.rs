@@ -102,12 +102,11 @@ impl Surface {
             for function in &port.functions {
                 pending.extend(function.params.iter().map(|param| param.ty));
                 // A result that a function returns is two values.
-                match function.result.map(|ty| self.origin(&ty)) {
-                    Some(Type::Id(id)) => match &self.resolve.types[id].kind {
+                if let Some(Type::Id(id)) = function.result.map(|ty| self.origin(&ty)) {
+                    match &self.resolve.types[id].kind {
                         TypeDefKind::Result(_) => pending.extend(parts(&self.resolve, id)),
                         _ => pending.push(Type::Id(id)),
-                    },
-                    _ => {}
+                    }
                 }
             }
         }
@@ -265,7 +264,7 @@ fn declare_variant(surface: &Surface, id: TypeId, text: &mut Text) {
     if ty.docs.contents.is_some() {
         text.line("//");
     }
-    text.comment(&format!("It is one of {}.", list(cases)));
+    text.sentence(&format!("It is one of {}.", list(cases)));
     text.open(format!("type {name} interface {{"));
     if surface.is_error(id) {
         text.line("error");

@@ -1,6 +1,6 @@
 // A build: says in a file what is built, runs one program, and names the files
-// that it made. The program needs `allow: { run: [make] }` at the plugin's use,
-// and the file `write: [out/version.json]`.
+// that it made. It needs `allow: { run: [make], write: [out] }` at its use; what may
+// be written is also what the program may change.
 package main
 
 import "@NAME@/baepo"

@@ -62,7 +62,11 @@ fn guest() -> Vec<u8> {
             .unwrap();
         let wrong = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "go {arguments:?}: {wrong}");
+        String::from_utf8(output.stdout).unwrap()
     };
+    let format = Path::new(go(&["env", "GOROOT"]).trim()).join("bin/gofmt");
+    let format = Command::new(format).arg("-l").arg(folder.path()).output();
+    assert_eq!(String::from_utf8_lossy(&format.unwrap().stdout), "");
     go(&["vet", "./..."]);
     let flags = "-ldflags=-s -w -buildid=";
     let out = "-o=core.wasm";
