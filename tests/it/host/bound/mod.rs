@@ -283,6 +283,14 @@ fn what_it_does_by_itself(guest: &mut Running) {
         ])
     );
 
+    let Val::List(texts) = guest.act("broken-many", &[Val::U32(5000)]) else {
+        panic!("it is a list");
+    };
+    assert_eq!(texts.len(), 5000);
+    for (number, text) in texts.into_iter().enumerate() {
+        assert_eq!(text, Val::String(format!("\u{fffd}{number:01000}")));
+    }
+
     // The collector runs between what comes and what it is used for.
     for size in [1, 1000, 200_000] {
         guest.act("churn", &[Val::U32(5), Val::U32(size)]);

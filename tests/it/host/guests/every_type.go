@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 
 	"every-type/baepo"
 )
@@ -13,6 +14,8 @@ import (
 func main() {}
 
 func init() {
+	// The collector runs all the time, and finds what nobody keeps.
+	debug.SetGCPercent(1)
 	baepo.ExportShapes(shapes{})
 	baepo.ExportActs(acts{})
 }
@@ -42,6 +45,14 @@ func (acts) Sum(numbers []uint32) (uint32, error) {
 func (acts) Broken() baepo.Tuple2[string, []rune] {
 	letters := []rune{'a', 0xd800, 0x110000, -1, 'ß'}
 	return baepo.Tuple2[string, []rune]{F0: "a\xff\xfeb\xe2\x82", F1: letters}
+}
+
+func (acts) BrokenMany(count uint32) []string {
+	texts := make([]string, count)
+	for n := range texts {
+		texts[n] = fmt.Sprintf("\xff%01000d", n)
+	}
+	return texts
 }
 
 // Churn holds what the host gives while the collector runs.
