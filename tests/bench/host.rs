@@ -7,6 +7,8 @@
 
 #[path = "host/raw.rs"]
 mod raw;
+#[path = "host/view.rs"]
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,9 +16,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use baepo_core::digest::Digest;
-use baepo_core::rollout::{Limits, OnNoEvidence, RoleFleets, View};
-use baepo_core::time::Millis;
-use baepo_core::weight::BasisPoints;
 use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::plugin::{
     CacheOptions, CallContext, CallLimits, HostOptions, Origin, Plugin, PluginHost, PluginSource,
@@ -67,30 +66,6 @@ async fn load_in(bytes: &[u8], pool: Option<u32>) -> Result<Plugin> {
     load(&PluginHost::new(options)?, bytes, None).await
 }
 
-fn view() -> View {
-    View {
-        config: "{}".into(),
-        instances: 3,
-        limits: Limits {
-            max_surge: 3,
-            max_unavailable: 0,
-            max_exposure_unjudged: BasisPoints::FULL,
-            max_exposure_unwatched: BasisPoints::FULL,
-            allow_downtime: false,
-            weight_granularity: BasisPoints::saturating(1),
-        },
-        on_no_evidence: OnNoEvidence::Hold,
-        memory: Vec::new(),
-        fleet: RoleFleets::default(),
-        weight: BasisPoints::ZERO,
-        elapsed: Millis(0),
-        decisions: 0,
-        last: None,
-        judgement: None,
-        promote_full: false,
-    }
-}
-
 fn plain(error: wasmtime::Error) -> anyhow::Error {
     anyhow!("{error}")
 }
@@ -129,7 +104,7 @@ async fn compare_calls() -> Result<()> {
     let raw = raw::Strategy::new(&direct).map_err(plain)?;
     let on_demand = load_in(&direct, None).await?;
     let pooled = load_in(&direct, Some(4)).await?;
-    let (context, view) = (CallContext::bare(), view());
+    let (context, view) = (CallContext::bare(), view::first());
     let mut turns = Turns::<3>::new();
     for _ in 0..ROUNDS {
         let begun = Instant::now();
@@ -226,7 +201,7 @@ async fn compare_computations() -> Result<()> {
     let bytes = computing()?;
     let raw = raw::Strategy::new(&bytes).map_err(plain)?;
     let plugin = load_in(&bytes, None).await?;
-    let (context, view) = (CallContext::bare(), view());
+    let (context, view) = (CallContext::bare(), view::first());
     let mut turns = Turns::<2>::new();
     for _ in 0..COMPUTATIONS {
         let begun = Instant::now();
@@ -265,7 +240,7 @@ fn compare_starts() -> Result<()> {
     ensure!(quiet(Command::new(&binary).arg("seal")).status()?.success());
     let (checkout, view_file) = (folder.path().join("c"), folder.path().join("view.json"));
     std::fs::create_dir(&checkout)?;
-    std::fs::write(&view_file, serde_json::to_vec(&view())?)?;
+    std::fs::write(&view_file, serde_json::to_vec(&view::first())?)?;
     // With a byte more, which is a custom section, it is another component.
     let mut other = component("direct")?;
     other.extend_from_slice(b"\0\x02\x01x");

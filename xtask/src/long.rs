@@ -25,10 +25,24 @@ pub(crate) const ZERO_LOSS: Suite = Suite {
 };
 
 /// Plugins that are made as authors make them: `all` of them.
-pub(crate) const GUESTS: Suite = Suite {
+const GUESTS: Suite = Suite {
     variable: "BAEPO_GUESTS",
-    tests: "test(/^host::(bound|made)/)",
+    tests: "test(/^host::(made|bound)/)",
 };
+
+/// Makes them, and compares what they cost.
+///
+/// # Errors
+/// As [`run`]; a compiler that is missing is said by the tests.
+pub(crate) fn guests() -> anyhow::Result<ExitCode> {
+    for missing in super::ci::install::guests() {
+        println!("{missing}");
+    }
+    if run(&GUESTS, "all")? == ExitCode::FAILURE {
+        return Ok(ExitCode::FAILURE);
+    }
+    super::bench::run(&["guests".to_owned()])
+}
 
 /// Runs a suite.
 ///

@@ -28,7 +28,8 @@ usage: cargo xtask <chore>
   fuzz [--seconds=N] [target…]
                       run the targets in tests/fuzz, or the named ones,
                       each for 600 seconds
-  guests              make a plugin from each template, and use one
+  guests              make a plugin from each template, roll out with each
+                      language, and compare what they cost
   mutants [name…]     drop each guardrail of the core once, and see that the
                       simulator notices
   zero-loss [requests]
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
         ["dist", "--check"] => dist::check().map(|()| ExitCode::SUCCESS),
         ["faults"] => long::run(&long::FAULTS, "all"),
         ["faults", cell] => long::run(&long::FAULTS, cell),
-        ["guests"] => long::run(&long::GUESTS, "all"),
+        ["guests"] => long::guests(),
         ["zero-loss"] => long::run(&long::ZERO_LOSS, "200000"),
         ["zero-loss", requests] => long::run(&long::ZERO_LOSS, requests),
         ["fuzz", ..] => fuzz::run(&arguments[1..]),

@@ -10,8 +10,10 @@
 //! - one macro per hook – [`export_build!`], [`export_test!`],
 //!   [`export_strategy!`], [`export_monitor!`], [`export_feedback!`],
 //!   [`export_target!`]
-//! - capabilities – [`process`], [`workspace`], [`http`], [`info!`] and its
-//!   sisters
+//! - capabilities – [`process`], [`workspace`], [`http`], [`secrets`],
+//!   [`socket`], [`store`], [`info!`] and its sisters
+//! - [`fake`] – a host for ordinary unit tests: a whole call of a hook, with
+//!   made-up files, programs and answers, and a row of looks for monitors
 //! - [`rehearsal`] – drive a strategy to its end in an ordinary unit test
 //!
 //! ```
@@ -45,6 +47,8 @@
 pub mod bindings;
 pub mod build;
 pub mod config;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod fake;
 pub mod feedback;
 pub mod http;
 pub mod log;
@@ -52,6 +56,9 @@ pub mod monitor;
 pub mod process;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod rehearsal;
+pub mod secrets;
+pub mod socket;
+pub mod store;
 pub mod strategy;
 pub mod target;
 pub mod test;
@@ -63,6 +70,9 @@ pub use bindings::imports::types::{
     Annotation, Artifact, ConfigProblem, Fleet, HookError, Level, Release, Revision, Role,
     RoleFleet, Verdict,
 };
+
+/// For plugins that write JSON, or read what is not a `with:` block.
+pub use serde_json;
 
 /// Makes a component of a type: the generated trait of a hook, implemented by
 /// parsing the configuration and calling the plugin, and its exports. The

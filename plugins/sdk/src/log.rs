@@ -7,15 +7,14 @@ pub use crate::bindings::imports::log::LogLevel;
 /// Writes one line; use the macros [`crate::debug!`], [`crate::info!`],
 /// [`crate::warn!`] and [`crate::error!`].
 ///
-/// Outside the sandbox, in a plugin's own unit tests, it goes nowhere.
+/// In a plugin's own unit tests it goes to the [fake host](crate::fake) of the
+/// call, and nowhere where there is none.
 pub fn line(level: LogLevel, message: fmt::Arguments<'_>, fields: &[(&str, &dyn fmt::Display)]) {
-    if cfg!(target_arch = "wasm32") {
-        let fields: Vec<(String, String)> = fields
-            .iter()
-            .map(|(key, value)| (key.to_string(), value.to_string()))
-            .collect();
-        crate::bindings::imports::log::log(level, &message.to_string(), &fields);
-    }
+    let fields: Vec<(String, String)> = fields
+        .iter()
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect();
+    crate::bindings::imports::log::log(level, &message.to_string(), &fields);
 }
 
 /// Writes a line that only matters when looking for a mistake.

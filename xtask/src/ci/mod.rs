@@ -5,7 +5,7 @@
 
 mod count;
 mod files;
-mod install;
+pub(crate) mod install;
 mod step;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@
 
 mod about;
 mod add;
+mod bindings;
 mod check;
 mod fetch;
 mod inspect;
@@ -47,6 +48,8 @@ enum Action {
     Push(push::Args),
     /// Begin a plugin: a project with its test, that one command builds
     New(new::Args),
+    /// Make the bindings of a project in Go or C anew
+    Bindings(bindings::Args),
     /// Make a plugin of what a compiler made: a core module or a component
     Pack(pack::Args),
     /// Check what a plugin promises: thousands of rollouts, no evidence, mistakes
@@ -70,6 +73,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         Action::Fetch(args) => fetch::run(&args).await,
         Action::Push(args) => push::run(&args).await,
         Action::New(args) => new::run(&args),
+        Action::Bindings(args) => bindings::run(&args),
         Action::Pack(args) => pack::run(&args),
         Action::Check(args) => check::run(args).await,
         Action::Run(args) => run::run(args).await,

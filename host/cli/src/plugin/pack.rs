@@ -95,12 +95,12 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 fn said(output: &Path, packed: &Packed) -> String {
     let hooks: Vec<&str> = packed.seen.hooks.iter().map(Hook::name).collect();
     let imports = packed.seen.imports.iter().map(String::as_str);
-    let imports: Vec<&str> = imports
+    let (wasi, imports): (Vec<&str>, Vec<&str>) = imports
         .map(|name| name.split('@').next().unwrap_or(name))
         .map(|name| name.strip_prefix("baepo:hooks/").unwrap_or(name))
         // Types are nothing that is linked.
         .filter(|name| *name != "types")
-        .collect();
+        .partition(|name| name.starts_with("wasi:"));
     let imports = match imports.as_slice() {
         [] => "imports nothing".into(),
         imports => format!("imports {}", imports.join(", ")),
@@ -111,8 +111,8 @@ fn said(output: &Path, packed: &Packed) -> String {
         Some(wishes) => format!("{} wishes", wishes.list().len()),
         None => "states no wishes".into(),
     };
-    let wasi = match packed.has_null_wasi {
-        true => "\n  its WASI is an empty one: no files, no variables, output goes nowhere",
+    let wasi = match packed.has_null_wasi || !wasi.is_empty() {
+        true => "\n  its WASI is an empty one: no files, no variables; output goes to the log",
         false => "",
     };
     format!(

@@ -11,6 +11,7 @@ use baepo_core::hook::HookError;
 use baepo_core::release::Revision;
 use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::capability::policy::Policy;
+use baepo_runtime::capability::store::FileStore;
 use baepo_runtime::plugin::{
     CallContext, CallError, CallLimits, CallOutcome, Hook, HostOptions, LoadError, Origin, Plugin,
     PluginHost, PluginSource, TargetAnswer, TargetCall, TargetRefusal, read_component,
@@ -40,6 +41,9 @@ pub(crate) struct Args {
     /// What it may do, as the `allow:` of the configuration in JSON
     #[arg(long, default_value = "{}")]
     allow: String,
+    /// Where the document of a target is kept from call to call
+    #[arg(long, value_name = "FILE")]
+    store: Option<PathBuf>,
 }
 
 /// What a build or test plugin is asked.
@@ -161,6 +165,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
             ))
         }),
         outside: crate::outside::outside(),
+        store: args.store.map(|path| Arc::new(FileStore::new(path)) as _),
         ..CallContext::bare()
     };
     let wrong = || format!("{} does not fit the hook {hook}", args.input.display());
@@ -287,6 +292,61 @@ fn show<T: serde::Serialize>(plugin: &Plugin, outcome: CallOutcome<T>) -> anyhow
         },
         "code": code,
     });
-    print(&serde_json::to_string_pretty(&shown)?);
+    let mut text = String::new();
+    write_pretty(&shown, 0, &mut text);
+    print(&text);
     Ok(exit)
+}
+
+/// As JSON is usually laid out, but with numbers that follow each other on one
+/// line: memory is thousands of bytes.
+fn write_pretty(value: &Value, depth: usize, into: &mut String) {
+    let (open, close, items): (_, _, Vec<(String, &Value)>) = match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            let key = |key: &String| format!("{}: ", Value::from(key.as_str()));
+            let items = fields.iter().map(|(name, value)| (key(name), value));
+            ('{', '}', items.collect())
+        }
+        Value::Array(items) if items.iter().any(|item| !item.is_number()) => {
+            let items = items.iter().map(|item| (String::new(), item));
+            ('[', ']', items.collect())
+        }
+        value => return into.push_str(&value.to_string()),
+    };
+    into.push(open);
+    for (at, (key, item)) in items.into_iter().enumerate() {
+        into.push_str(if at == 0 { "\n" } else { ",\n" });
+        into.push_str(&"  ".repeat(depth + 1));
+        into.push_str(&key);
+        write_pretty(item, depth + 1, into);
+    }
+    into.push('\n');
+    into.push_str(&"  ".repeat(depth));
+    into.push(close);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_stand_on_one_line_and_all_else_as_usual() {
+        let value = json!({ "memory": [1, 2, 3], "empty": [], "none": {}, "list": [{ "a": "\"" }] });
+        let mut text = String::new();
+        write_pretty(&value, 0, &mut text);
+        expect_test::expect![[r#"
+            {
+              "empty": [],
+              "list": [
+                {
+                  "a": "\""
+                }
+              ],
+              "memory": [1,2,3],
+              "none": {}
+            }"#]]
+        .assert_eq(&text);
+        let again: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(again, value);
+    }
 }

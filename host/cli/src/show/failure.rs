@@ -100,12 +100,22 @@ mod tests {
                 asked: None,
             },
             CallError::Trap {
+                function: "strategy.decide",
                 kind: TrapKind::StackOverflow,
                 frames: vec!["deeper".into()],
             },
-            CallError::BadExchange { why: "x".into() },
-            CallError::Exited { code: 0 },
-            CallError::InvalidAnswer { why: "x".into() },
+            CallError::BadExchange {
+                function: "strategy.decide",
+                why: "x".into(),
+            },
+            CallError::Exited {
+                function: "strategy.decide",
+                code: 0,
+            },
+            CallError::InvalidAnswer {
+                function: "strategy.decide",
+                why: "x".into(),
+            },
             CallError::NoSuchHook { hook: Hook::Build },
             CallError::CannotStart { why: "x".into() },
             CallError::Cancelled,

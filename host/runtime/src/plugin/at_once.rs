@@ -60,6 +60,7 @@ impl Plugin {
         let clock = Arc::new(CpuClock::new());
         set_turn(&mut store, limits, &clock);
         clock.begin_turn();
+        let function = call.function();
         let run = AssertUnwindSafe(|| self.run_at_once(call, &mut store));
         let ran = catch_unwind(run);
         clock.end_turn();
@@ -67,7 +68,7 @@ impl Plugin {
             Ok(Err(Refused::Engine(error) | Refused::Start(error))) if is_turn_over(&error) => {
                 return None;
             }
-            Ok(answered) => accept::<C>(answered, limits),
+            Ok(answered) => accept::<C>(answered, function, limits),
             Err(panic) => Err(CallError::HostBug {
                 what: panic_text(&*panic),
             }),

@@ -91,6 +91,9 @@ pub(super) trait HookCall: Send {
     /// Which hook this is.
     const HOOK: Hook;
 
+    /// The function of the interface, for people: `monitor.observe`.
+    fn function(&self) -> &'static str;
+
     /// Whether the call may use nothing of the outside, whatever the plugin is
     /// granted for its other hooks.
     const PURE: bool;
@@ -242,25 +245,27 @@ impl Plugin {
         store: &mut Store<CallState>,
         limits: &CallLimits,
     ) -> Result<C::Answer, CallError> {
+        let function = call.function();
         let started = self.inner.instance.instantiate_async(&mut *store).await;
         let answered = match started {
             Ok(instance) => call.ask(&self.inner.exports, store, &instance).await,
             Err(error) => Err(Refused::Start(error)),
         };
-        accept::<C>(answered, limits)
+        accept::<C>(answered, function, limits)
     }
 }
 
 /// An answer that is not too large, or why there is none.
 pub(super) fn accept<C: HookCall>(
     answered: Result<Answered<C::Answer>, Refused>,
+    function: &'static str,
     limits: &CallLimits,
 ) -> Result<C::Answer, CallError> {
     let answered = answered.map_err(|refused| match refused {
-        Refused::Engine(error) => classify(&error, limits, true),
-        Refused::Start(error) => classify(&error, limits, false),
+        Refused::Engine(error) => classify(&error, limits, Some(function)),
+        Refused::Start(error) => classify(&error, limits, None),
         Refused::Plugin(error) => CallError::Plugin(error),
-        Refused::Nonsense(why) => CallError::InvalidAnswer { why },
+        Refused::Nonsense(why) => CallError::InvalidAnswer { function, why },
         Refused::NoSuchHook => CallError::NoSuchHook { hook: C::HOOK },
     })?;
     if answered.size_bytes > limits.answer_bytes {

@@ -3,12 +3,15 @@
 use super::error::{CallError, TrapKind};
 use super::limits::{CallLimits, Exceeded, Limit};
 
-/// What an error of the engine was, by its type. `is_running` says whether the
-/// plugin had been started.
+/// What a plugin does before one of its functions is called.
+const STARTING: &str = "start";
+
+/// What an error of the engine was, by its type. `function` is what was called;
+/// absent where the plugin had not been started.
 pub(super) fn classify(
     error: &wasmtime::Error,
     limits: &CallLimits,
-    is_running: bool,
+    function: Option<&'static str>,
 ) -> CallError {
     let exceeded = |which: Limit, asked: Option<usize>| CallError::LimitExceeded {
         which,
@@ -26,10 +29,14 @@ pub(super) fn classify(
         };
     }
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-        return CallError::Exited { code: exit.0 };
+        return CallError::Exited {
+            function: function.unwrap_or(STARTING),
+            code: exit.0,
+        };
     }
     if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
         return CallError::Trap {
+            function: function.unwrap_or(STARTING),
             kind: TrapKind::from(*trap),
             frames: frames(error),
         };
@@ -44,10 +51,9 @@ pub(super) fn classify(
         return exceeded(which, asked);
     }
     let why = plain_text(error);
-    if is_running {
-        CallError::BadExchange { why }
-    } else {
-        CallError::CannotStart { why }
+    match function {
+        Some(function) => CallError::BadExchange { function, why },
+        None => CallError::CannotStart { why },
     }
 }
 

@@ -280,28 +280,36 @@ pub enum CallError {
         asked: Option<usize>,
     },
     /// It crashed.
-    #[error("it crashed: {kind}{}", inside(.frames))]
+    #[error("it crashed in `{function}`: {kind}{}", inside(.frames))]
     Trap {
+        /// What was called, for example `monitor.observe`.
+        function: &'static str,
         /// How.
         kind: TrapKind,
         /// Its functions, innermost first.
         frames: Vec<String>,
     },
     /// It handed over something that is no value of the interface.
-    #[error("it broke the rules of the plugin interface: {why}")]
+    #[error("it broke the rules of the plugin interface in `{function}`: {why}")]
     BadExchange {
+        /// What was called.
+        function: &'static str,
         /// What the engine says.
         why: String,
     },
     /// It ended itself instead of answering.
-    #[error("it exited with code {code} instead of answering")]
+    #[error("it exited with code {code} instead of answering `{function}`")]
     Exited {
+        /// What was called.
+        function: &'static str,
         /// The code.
         code: i32,
     },
     /// It answered something that makes no sense.
-    #[error("its answer makes no sense: {why}")]
+    #[error("its answer to `{function}` makes no sense: {why}")]
     InvalidAnswer {
+        /// What was called.
+        function: &'static str,
         /// What is wrong with it.
         why: String,
     },
@@ -432,10 +440,18 @@ impl CallError {
             CallError::OutOfMemory { .. } => {
                 "raise its memory under `limits:`, or give it less to do"
             }
-            CallError::Trap { .. } | CallError::BadExchange { .. } | CallError::Exited { .. } => {
-                "this is a mistake in the plugin; its last log lines may say more"
+            CallError::Trap { .. } => {
+                "this is a mistake in the plugin: what it printed and logged last is in the log, and a build that keeps names says which function"
             }
-            CallError::InvalidAnswer { .. } => "this is a mistake in the plugin",
+            CallError::BadExchange { .. } => {
+                "what it handed over is no value of wit/: text that is not UTF-8, a case or a variant that there is not, a list outside of its memory; bindings of another version do that too"
+            }
+            CallError::Exited { .. } => {
+                "this is a mistake in the plugin: a hook answers, with an error where it must"
+            }
+            CallError::InvalidAnswer { .. } => {
+                "this is a mistake in the plugin: see what wit/ says of that function"
+            }
             CallError::LimitExceeded { .. } => {
                 "raise it under `limits:`, or give the plugin less to do"
             }
@@ -445,6 +461,12 @@ impl CallError {
             }
             CallError::HostBusy => "try again",
             CallError::HostBug { .. } => "please report this",
+            CallError::Plugin(HookError::InvalidConfig(_)) => {
+                "correct `with:` where the plugin is used"
+            }
+            CallError::Plugin(HookError::Denied(_)) => {
+                "grant it under `allow:` where the plugin is used, if it is to have it"
+            }
             CallError::Plugin(_) | CallError::Cancelled => "",
         }
     }

@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 
 use super::{Command, Output, Value, command, line, run, tail};
 use crate::HookError;
-use crate::bindings::imports::secrets::{Secret, SecretError, open};
 use crate::config::Fields;
+use crate::secrets::{self, Secret};
 use crate::units::Millis;
 
 /// How many lines of a program's output an error message repeats.
@@ -46,6 +46,15 @@ impl Invocation {
         {
             fields.problem("run.0", "the name of a program is empty");
         }
+        Invocation {
+            argv,
+            ..Invocation::read_surroundings(fields)
+        }
+    }
+
+    /// Reads all keys but `run`, for plugins whose programs stand under keys of
+    /// their own; see [`Invocation::run_other`].
+    pub fn read_surroundings(fields: &mut Fields) -> Invocation {
         let env = fields
             .map("env")
             .into_iter()
@@ -72,7 +81,7 @@ impl Invocation {
             fields.problem("timeout", "must be more than 0s");
         }
         Invocation {
-            argv,
+            argv: Vec::new(),
             env,
             working_directory,
             timeout,
@@ -85,11 +94,24 @@ impl Invocation {
     /// # Errors
     /// As [`run`]; also where a secret is denied or has no value.
     pub fn run(&self, more: &[(String, String)]) -> Result<Output, HookError> {
+        self.run_other(command(&self.argv), more)
+    }
+
+    /// Runs another program in the same surroundings: with these variables, in
+    /// this folder, and for as long. For plugins that run several.
+    ///
+    /// # Errors
+    /// As [`Invocation::run`].
+    pub fn run_other(
+        &self,
+        other: Command<'static>,
+        more: &[(String, String)],
+    ) -> Result<Output, HookError> {
         // The handles must live as long as the command that borrows them.
         let mut secrets: Vec<Secret> = Vec::new();
         for (_, variable) in &self.env {
             if let Variable::Secret(name) = variable {
-                secrets.push(open(name).map_err(describe_secret)?);
+                secrets.push(secrets::open(name)?);
             }
         }
         let mut handles = secrets.iter();
@@ -97,7 +119,7 @@ impl Invocation {
         for (name, variable) in &self.env {
             let value = match variable {
                 Variable::Plain(text) => Some(Value::Plain(text.clone())),
-                Variable::Secret(_) => handles.next().map(Value::Secret),
+                Variable::Secret(_) => handles.next().map(|secret| Value::Secret(secret)),
             };
             env.extend(value.map(|value| (name.clone(), value)));
         }
@@ -109,7 +131,7 @@ impl Invocation {
             env,
             working_directory: self.working_directory.clone(),
             timeout_ms: self.timeout.map(|timeout| timeout.0),
-            ..command(&self.argv)
+            ..other
         })
     }
 
@@ -148,15 +170,6 @@ fn read_variable(value: &Json) -> Option<Variable> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-fn describe_secret(error: SecretError) -> HookError {
-    match error {
-        SecretError::Denied(name) => HookError::Denied(format!("secrets: {name}")),
-        SecretError::Missing(name) => {
-            HookError::Failed(format!("this run was given no value for secret `{name}`"))
-        }
     }
 }
 

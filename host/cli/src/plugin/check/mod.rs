@@ -5,6 +5,7 @@
 mod monitor;
 mod others;
 mod strategy;
+mod target;
 
 use std::fmt::Display;
 use std::io::IsTerminal;

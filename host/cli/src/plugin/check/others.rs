@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use baepo_core::hook::{FeedbackRequest, HookError, PastRollout};
 use baepo_core::time::Time;
+use baepo_runtime::capability::store::MemoryStore;
 use baepo_runtime::plugin::{CallContext, CallError, Hook, Plugin, TargetCall};
 
 use super::{Line, configuration, revision, with_unknown_key};
@@ -17,16 +18,21 @@ pub(super) async fn check(plugin: &Plugin, hook: Hook, config: &str) -> Vec<Line
     };
     let context = CallContext {
         checkout: Some(Arc::from(empty.path())),
+        store: Some(Arc::new(MemoryStore::default())),
         ..CallContext::bare()
     };
     let ours = ask(plugin, hook, &context, config).await;
     let nonsense = ask(plugin, hook, &context, &with_unknown_key(config)).await;
     let answer = answered(what, &ours);
     let (line, goes_on) = configuration("configuration", ours, nonsense);
-    match goes_on {
-        true => vec![line, answer],
-        false => vec![line],
+    let mut lines = vec![line];
+    if goes_on {
+        lines.push(answer);
+        if hook == Hook::Target {
+            lines.extend(super::target::check(plugin, &context, config).await);
+        }
     }
+    lines
 }
 
 fn answered(what: &'static str, error: &Option<CallError>) -> Line {

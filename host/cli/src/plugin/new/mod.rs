@@ -1,9 +1,8 @@
 //! `baepo plugin new`: a small project of an author's own, with its test, that
-//! one command builds. Everything it needs is in it: the interfaces and, for
-//! Rust, the SDK.
+//! one command builds. Everything it needs is in it: the interfaces, and the
+//! SDK or the bindings of its language.
 
-mod rust;
-mod typescript;
+mod template;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,13 +10,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use baepo_runtime::plugin::{Hook, wit_files};
 
-use super::about;
+use super::{about, bindings};
 use crate::exit::Exit;
 
 /// Begin a plugin.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// rust or typescript
+    /// rust, typescript, javascript, python, go or c
     #[arg(long)]
     lang: String,
     /// Which hook: not every language has a template for each
@@ -27,40 +26,50 @@ pub(crate) struct Args {
     name: String,
 }
 
-/// A language, and what there is of it.
+/// A language that there are templates for, in a folder of its name.
 struct Language {
     name: &'static str,
-    hooks: &'static [Hook],
-    /// The project without `wit/`.
-    files: fn(&str, Hook) -> Vec<File>,
-    /// What builds, tests and checks it.
+    /// What builds, tests and checks a project.
     next: &'static str,
+    /// Where its sources are.
+    sources: &'static str,
 }
 
-const LANGUAGES: [Language; 2] = [
+const LANGUAGES: [Language; 6] = [
     Language {
         name: "rust",
-        hooks: &rust::HOOKS,
-        files: rust::files,
         next: "make check",
+        sources: "src",
     },
     Language {
         name: "typescript",
-        hooks: &typescript::HOOKS,
-        files: typescript::files,
         next: "npm install && npm run check",
+        sources: "src",
+    },
+    Language {
+        name: "javascript",
+        next: "npm install && npm run check",
+        sources: "src",
+    },
+    Language {
+        name: "python",
+        next: "make check",
+        sources: "",
+    },
+    Language {
+        name: "go",
+        next: "make check",
+        sources: "",
+    },
+    Language {
+        name: "c",
+        next: "make check",
+        sources: "src",
     },
 ];
 
-const ABOUT: &str = r#"version: 1
-hook: @HOOK@
-# What it wants of `allow:`, each with a reason that reviewers read, such as
-#   - { capability: net, scope: "https://metrics.acme.dev", reason: reads the failure rate }
-wishes: []
-"#;
-
-/// A file of the project and its text.
-type File = (PathBuf, String);
+/// A file of the project: where, and its content.
+type File = (PathBuf, Vec<u8>);
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let refuse = |what: &str, help: &str| {
@@ -75,7 +84,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         return refuse(&format!("`{}` is no hook", args.hook), &about::hooks());
     };
     let known = LANGUAGES.iter().find(|known| known.name == args.lang);
-    let Some(language) = known.filter(|known| known.hooks.contains(&hook)) else {
+    let offered = |language: &&Language| template::hooks(language.name).any(|known| known == hook);
+    let Some(language) = known.filter(offered) else {
         let what = format!("there is no template for {hook} in {}", args.lang);
         return refuse(&what, &offers());
     };
@@ -84,12 +94,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         let what = format!("{} is there already", folder.display());
         return refuse(&what, "choose another name, or another folder to stand in");
     }
-    let files = project(language, &args.name, hook);
+    let files = project(language, &args.name, hook)?;
     write(folder, &files).with_context(|| format!("cannot write {}", folder.display()))?;
-    let sources = files.iter().filter(|(path, _)| path.starts_with("src"));
-    let sources: Vec<String> = sources
-        .map(|(path, _)| path.display().to_string())
+    let mut sources: Vec<String> = files
+        .iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.parent() == Some(Path::new(language.sources)))
+        .filter(|path| is_source(path))
+        .map(|path| path.display().to_string())
         .collect();
+    sources.sort();
     crate::print(&format!(
         "created {name}/  ({}, baepo-plugin.yml, README.md)\n  next: cd {name} && {}",
         sources.join(", "),
@@ -99,10 +113,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
+fn is_source(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    matches!(ending, Some("rs" | "ts" | "js" | "py" | "go" | "c" | "h"))
+}
+
 /// `rust: build, test, …`.
 fn offers() -> String {
     let offers = LANGUAGES.iter().map(|language| {
-        let hooks: Vec<&str> = language.hooks.iter().map(Hook::name).collect();
+        let hooks: Vec<&str> = template::hooks(language.name)
+            .map(|hook| hook.name())
+            .collect();
         format!("{}: {}", language.name, hooks.join(", "))
     });
     let offers: Vec<String> = offers.collect();
@@ -120,15 +141,12 @@ fn is_name(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-fn about_file(hook: Hook) -> File {
-    let text = ABOUT.replace("@HOOK@", hook.name());
-    (PathBuf::from(about::FILE_NAME), text)
-}
-
-fn project(language: &Language, name: &str, hook: Hook) -> Vec<File> {
-    let mut files = (language.files)(name, hook);
-    files.extend(wit_files().map(|(file, text)| (Path::new("wit").join(file), text.into())));
-    files
+fn project(language: &Language, name: &str, hook: Hook) -> anyhow::Result<Vec<File>> {
+    let mut files = template::files(language.name, name, hook);
+    files.extend(bindings::files(language.name, hook)?);
+    let wit = wit_files();
+    files.extend(wit.map(|(file, text)| (Path::new("wit").join(file), text.into())));
+    Ok(files)
 }
 
 /// Whole or not at all.
@@ -136,12 +154,12 @@ fn write(folder: &Path, files: &[File]) -> std::io::Result<()> {
     let unfinished = tempfile::Builder::new()
         .prefix(".new-plugin")
         .tempdir_in(".")?;
-    for (path, text) in files {
+    for (path, content) in files {
         let path = unfinished.path().join(path);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        fs::write(path, text)?;
+        fs::write(path, content)?;
     }
     let all_may_look = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(unfinished.path(), all_may_look)?;
@@ -165,41 +183,74 @@ mod tests {
 
     #[test]
     fn what_is_not_offered_comes_with_the_list() {
-        assert_eq!(
-            offers(),
-            "there are templates for rust: build, test, strategy, monitor, feedback; typescript: strategy, monitor; in any other language write it by wit/ and pack it"
-        );
+        expect_test::expect![""].assert_eq(&offers());
+    }
+
+    #[test]
+    fn each_language_has_at_least_strategies_and_monitors() {
+        for language in &LANGUAGES {
+            let hooks: Vec<Hook> = template::hooks(language.name).collect();
+            for hook in [Hook::Strategy, Hook::Monitor] {
+                assert!(hooks.contains(&hook), "{}: {hook}", language.name);
+            }
+        }
+    }
+
+    /// A configuration of which this is a part.
+    fn config(usage: &str) -> String {
+        let target = "    target: { local: { listen: \"127.0.0.1:1\", command: [shop] } }\n";
+        match usage.contains("environments:") {
+            true => format!("app: shop\n{usage}{target}"),
+            false => format!("app: shop\n{usage}environments:\n  production:\n{target}"),
+        }
+    }
+
+    #[test]
+    fn what_a_readme_shows_as_its_use_can_be_used() {
+        for language in &LANGUAGES {
+            // A run drives no targets of plugins yet.
+            for hook in template::hooks(language.name).filter(|hook| *hook != Hook::Target) {
+                let usage = template::usage(language.name, "my-plugin", hook);
+                let folder = tempfile::tempdir().unwrap();
+                let config = config(&usage);
+                std::fs::write(folder.path().join("baepo.yml"), &config).unwrap();
+                if let Err(error) = crate::config::load(folder.path(), None) {
+                    panic!("{} {hook}: {error}\n{config}", language.name);
+                }
+            }
+        }
     }
 
     #[test]
     fn a_project_is_complete_and_has_its_name() {
         for language in &LANGUAGES {
-            for hook in language.hooks {
-                let files = project(language, "my-plugin", *hook);
+            for hook in template::hooks(language.name) {
+                let files = project(language, "my-plugin", hook).unwrap();
+                let about = format!("{} {hook}", language.name);
                 let text = |name: &str| {
                     let file = files.iter().find(|(path, _)| path == Path::new(name));
-                    &file.unwrap_or_else(|| panic!("{name} is missing")).1
+                    let (_, content) = file.unwrap_or_else(|| panic!("{about}: {name} is missing"));
+                    std::str::from_utf8(content).unwrap()
                 };
-                assert!(text("README.md").contains("# my-plugin"));
+                let readme = text("README.md");
+                assert!(readme.starts_with("# my-plugin\n"), "{about}: {readme}");
+                assert!(
+                    readme.contains("plugin: ./my-plugin/plugin.wasm"),
+                    "{about}: {readme}"
+                );
                 assert!(text("baepo-plugin.yml").contains(&format!("hook: {hook}")));
                 assert!(text("wit/types.wit").contains("package baepo:hooks@0.1.0;"));
-                match language.name {
-                    "rust" => {
-                        assert!(text("Cargo.toml").contains("name = \"my-plugin\""));
-                        assert!(text("Makefile").contains("release/my_plugin.wasm"));
-                        assert!(text("src/lib.rs").contains("#[cfg(test)]"));
-                        assert!(text("baepo/sdk/src/lib.rs").contains("Write baepo plugins"));
-                    }
-                    _ => {
-                        let package = text("package.json");
-                        assert!(package.contains("\"name\": \"my-plugin\""), "{package}");
-                        assert!(package.contains(&format!("-n {hook}-plugin")), "{package}");
-                        assert!(text("src/plugin.ts").contains(&format!("export const {hook}")));
-                    }
-                }
-                for (path, text) in &files {
+                assert!(text(".github/workflows/check.yml").contains("permissions: {"));
+                assert!(text(".gitignore").contains("wasm"), "{about}");
+                let mut paths: Vec<&PathBuf> = files.iter().map(|(path, _)| path).collect();
+                paths.sort();
+                assert!(paths.windows(2).all(|two| two[0] != two[1]), "{about}");
+                for (path, content) in &files {
+                    let Ok(text) = std::str::from_utf8(content) else {
+                        continue;
+                    };
                     for mark in ["@NAME@", "@HOOK@", "@USE@", "@CRATE@"] {
-                        assert!(!text.contains(mark), "{}", path.display());
+                        assert!(!text.contains(mark), "{about}: {}", path.display());
                     }
                 }
             }

@@ -34,6 +34,10 @@ impl HookCall for Build<'_> {
     const HOOK: Hook = Hook::Build;
     const PURE: bool = false;
 
+    fn function(&self) -> &'static str {
+        "build.build"
+    }
+
     async fn ask(
         self,
         exports: &Exports,

@@ -37,6 +37,10 @@ impl HookCall for Respond<'_> {
     const HOOK: Hook = Hook::Feedback;
     const PURE: bool = false;
 
+    fn function(&self) -> &'static str {
+        "feedback.respond"
+    }
+
     async fn ask(
         self,
         exports: &Exports,

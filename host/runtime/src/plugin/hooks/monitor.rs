@@ -8,6 +8,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 use super::super::Hook;
+use super::super::bindings::baepo::hooks::types;
 use super::super::bindings::exports::baepo::hooks::monitor as wit;
 use super::super::call::{Answered, CallContext, CallOutcome, HookCall, Refused};
 use super::super::load::{Exports, Plugin};
@@ -49,6 +50,10 @@ impl HookCall for Describe<'_> {
     const HOOK: Hook = Hook::Monitor;
     const PURE: bool = true;
 
+    fn function(&self) -> &'static str {
+        "monitor.describe"
+    }
+
     async fn ask(
         self,
         exports: &Exports,
@@ -79,6 +84,10 @@ impl HookCall for Observe<'_> {
     type Answer = Observation;
     const HOOK: Hook = Hook::Monitor;
     const PURE: bool = false;
+
+    fn function(&self) -> &'static str {
+        "monitor.observe"
+    }
 
     fn endpoints(&self) -> Vec<&str> {
         let sides = self.request.stable.iter().chain([&self.request.candidate]);
@@ -150,7 +159,7 @@ fn to_telemetry(telemetry: &Telemetry) -> wit::Telemetry {
     wit::Telemetry {
         requests: telemetry.requests,
         failures: telemetry.failures,
-        latency: wit::Histogram { bounds_us, counts },
+        latency: types::Histogram { bounds_us, counts },
     }
 }
 

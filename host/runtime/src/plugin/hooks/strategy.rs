@@ -36,6 +36,10 @@ impl HookCall for Decide<'_> {
     const PURE: bool = true;
     const AT_ONCE: bool = true;
 
+    fn function(&self) -> &'static str {
+        "strategy.decide"
+    }
+
     fn weather(&self) -> Weather {
         Weather::Fixed {
             elapsed: self.view.elapsed.to_duration(),

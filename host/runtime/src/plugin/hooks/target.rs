@@ -12,7 +12,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 use super::super::Hook;
-use super::super::bindings::exports::baepo::hooks::{monitor, target as wit};
+use super::super::bindings::exports::baepo::hooks::target as wit;
 use super::super::call::{Answered, CallContext, CallOutcome, HookCall, Refused};
 use super::super::load::{Exports, Plugin};
 use super::super::state::CallState;
@@ -125,6 +125,23 @@ impl HookCall for Ask<'_> {
     type Answer = Result<TargetAnswer, TargetRefusal>;
     const HOOK: Hook = Hook::Target;
     const PURE: bool = false;
+
+    fn function(&self) -> &'static str {
+        match self.call {
+            TargetCall::Describe => "target.describe",
+            TargetCall::Missing(_) => "target.missing",
+            TargetCall::Upload(..) => "target.upload",
+            TargetCall::Stage(..) => "target.stage",
+            TargetCall::Observe => "target.observe",
+            TargetCall::Scale(..) => "target.scale",
+            TargetCall::Route(..) => "target.route",
+            TargetCall::Telemetry(_) => "target.telemetry",
+            TargetCall::Logs(..) => "target.logs",
+            TargetCall::Discard(..) => "target.discard",
+            TargetCall::LoadState => "target.load-state",
+            TargetCall::SaveState(..) => "target.save-state",
+        }
+    }
 
     async fn ask(
         self,
@@ -268,7 +285,7 @@ fn route(shares: &[wit::Share]) -> Result<Route, Refused> {
     }
 }
 
-fn telemetry(told: Option<monitor::Telemetry>) -> Result<(TargetAnswer, usize), Refused> {
+fn telemetry(told: Option<wit::Measured>) -> Result<(TargetAnswer, usize), Refused> {
     let size_bytes = told.as_ref().map_or(0, |told| {
         size_of_val(&told.latency.bounds_us[..]) + size_of_val(&told.latency.counts[..])
     });

@@ -43,6 +43,10 @@ impl HookCall for Test<'_> {
     const HOOK: Hook = Hook::Test;
     const PURE: bool = false;
 
+    fn function(&self) -> &'static str {
+        "test.test"
+    }
+
     fn endpoints(&self) -> Vec<&str> {
         self.endpoints.iter().map(String::as_str).collect()
     }

@@ -67,9 +67,12 @@ pub fn wit_files() -> impl Iterator<Item = (&'static str, &'static str)> {
     WIT.into_iter()
 }
 
-/// The module that is put beneath those that want WASI 0.1, in the text format.
-pub fn null_wasi() -> String {
-    null_wasi::text()
+/// The module that is put beneath those that want WASI 0.1.
+///
+/// # Errors
+/// Only when its text is wrong, which a test would say.
+pub fn null_wasi() -> anyhow::Result<Vec<u8>> {
+    null_wasi::module()
 }
 
 /// A plugin that is ready to be used.
@@ -234,7 +237,7 @@ fn wrap(module: &[u8], hook: Option<Hook>) -> Result<(Vec<u8>, bool), PackError>
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true);
     if survey.wants_wasi() {
-        let adapter = wat::parse_str(null_wasi::text()).map_err(misfit)?;
+        let adapter = null_wasi::module().map_err(misfit)?;
         encoder
             .adapter(null_wasi::MODULE, &adapter)
             .map_err(misfit)?;

@@ -1,14 +1,19 @@
 //! An adapter for modules of ordinary toolchains that want WASI 0.1: it gives
 //! them an outside in which nothing is.
 //!
-//! There are no arguments, no variables and no files. What is written to
-//! standard output or standard error is taken and dropped, input is at its end.
+//! There are no arguments, no variables and no files, and input is at its end.
+//! What is written to standard output or standard error goes on to those of
+//! WASI 0.2, which are lines of the log; of nothing else is there anything.
 //! The clock begins at 0 and goes on by a microsecond at each look and by as
 //! much as is slept, because runtimes with schedulers wait for it; random
 //! numbers are always the same. So a module stays what a plugin has to be:
-//! with the same input it gives the same answer. To end itself is a trap.
+//! with the same input it gives the same answer. That it ends itself is told to
+//! the host, for which it is no answer.
 
 use std::fmt::Write as _;
+
+use wit_component::StringEncoding;
+use wit_parser::Resolve;
 
 /// The name under which modules import WASI 0.1.
 pub(super) const MODULE: &str = "wasi_snapshot_preview1";
@@ -81,12 +86,47 @@ const ANSWERED: &str = r#"
     (memory.fill (local.get $to) (i32.const 0x5a) (local.get $bytes))
     (i32.const 0))
 
-  ;; All of it is written, and gone.
-  (func (export "fd_write") (param i32) (param $list i32) (param $left i32) (param $to i32) (result i32)
-    (local $bytes i32)
+  ;; Streams are asked for once. 0 is none, for handles begin at 1.
+  (global $out (mut i32) (i32.const 0))
+  (global $err (mut i32) (i32.const 0))
+  (func $stream (param $file i32) (result i32)
+    (if (i32.eq (local.get $file) (i32.const 1))
+      (then
+        (if (i32.eqz (global.get $out)) (then (global.set $out (call $stdout))))
+        (return (global.get $out))))
+    (if (i32.eqz (global.get $err)) (then (global.set $err (call $stderr))))
+    (global.get $err))
+
+  ;; At most 4096 bytes go at once. The answer needs 12 bytes of a memory that is
+  ;; the module's own: some are borrowed and put back as they were.
+  (func $print (param $stream i32) (param $from i32) (param $left i32)
+    (local $now i32) (local $one i64) (local $two i32)
+    (local.set $one (i64.load (i32.const 16)))
+    (local.set $two (i32.load (i32.const 24)))
     (block $end
       (loop $next
         (br_if $end (i32.eqz (local.get $left)))
+        (local.set $now
+          (select (i32.const 4096) (local.get $left)
+            (i32.gt_u (local.get $left) (i32.const 4096))))
+        (call $write (local.get $stream) (local.get $from) (local.get $now) (i32.const 16))
+        (i64.store (i32.const 16) (local.get $one))
+        (i32.store (i32.const 24) (local.get $two))
+        (local.set $from (i32.add (local.get $from) (local.get $now)))
+        (local.set $left (i32.sub (local.get $left) (local.get $now)))
+        (br $next))))
+
+  (func (export "fd_write") (param $file i32) (param $list i32) (param $left i32) (param $to i32) (result i32)
+    (local $bytes i32)
+    (if (i32.gt_u (i32.sub (local.get $file) (i32.const 1)) (i32.const 1))
+      (then (return (i32.const 8))))
+    (block $end
+      (loop $next
+        (br_if $end (i32.eqz (local.get $left)))
+        (call $print
+          (call $stream (local.get $file))
+          (i32.load (local.get $list))
+          (i32.load offset=4 (local.get $list)))
         (local.set $bytes (i32.add (local.get $bytes) (i32.load offset=4 (local.get $list))))
         (local.set $list (i32.add (local.get $list) (i32.const 8)))
         (local.set $left (i32.sub (local.get $left) (i32.const 1)))
@@ -117,13 +157,81 @@ const ANSWERED: &str = r#"
     (i32.store (local.get $to) (i32.const 1))
     (i32.const 0))
 
-  (func (export "proc_exit") (param i32) (unreachable))
+  ;; The host is told, and does not come back.
+  (func (export "proc_exit") (param $code i32)
+    (call $exit (i32.ne (local.get $code) (i32.const 0)))
+    (unreachable))
   (func (export "proc_raise") (param i32) (result i32) (unreachable))
 "#;
 
-/// The adapter in the text format.
-pub(super) fn text() -> String {
-    let mut text = String::from("(module\n  (import \"env\" \"memory\" (memory 0))\n");
+/// What of WASI 0.2 the output goes to.
+/// Source: the packages wasi:io and wasi:cli, of which this is a part.
+const WIT: &str = r#"
+package baepo:null-wasi;
+
+world adapter {
+    import wasi:io/error@0.2.0;
+    import wasi:io/streams@0.2.0;
+    import wasi:cli/stdout@0.2.0;
+    import wasi:cli/stderr@0.2.0;
+    import wasi:cli/exit@0.2.0;
+}
+
+package wasi:io@0.2.0 {
+    interface error {
+        resource error;
+    }
+    interface streams {
+        use error.{error};
+        variant stream-error { last-operation-failed(error), closed }
+        resource output-stream {
+            blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>;
+        }
+    }
+}
+
+package wasi:cli@0.2.0 {
+    interface stdout {
+        use wasi:io/streams@0.2.0.{output-stream};
+        get-stdout: func() -> output-stream;
+    }
+    interface exit {
+        exit: func(status: result);
+    }
+    interface stderr {
+        use wasi:io/streams@0.2.0.{output-stream};
+        get-stderr: func() -> output-stream;
+    }
+}
+"#;
+
+const IMPORTS: &str = r#"
+  (import "env" "memory" (memory 0))
+  (import "wasi:cli/stdout@0.2.0" "get-stdout" (func $stdout (result i32)))
+  (import "wasi:cli/stderr@0.2.0" "get-stderr" (func $stderr (result i32)))
+  (import "wasi:cli/exit@0.2.0" "exit" (func $exit (param i32)))
+  (import "wasi:io/streams@0.2.0" "[method]output-stream.blocking-write-and-flush"
+    (func $write (param i32 i32 i32 i32)))
+"#;
+
+/// The adapter, with the interface that it needs itself.
+///
+/// # Errors
+/// Only when this file is wrong, which a test would say.
+pub(super) fn module() -> anyhow::Result<Vec<u8>> {
+    let mut module = wat::parse_str(text())?;
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("null-wasi.wit", WIT)?;
+    let world = resolve.select_world(&[package], Some("adapter"))?;
+    let encoding = StringEncoding::UTF8;
+    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding, false)?;
+    Ok(module)
+}
+
+/// The same in the text format, without the interface.
+fn text() -> String {
+    let mut text = String::from("(module\n");
+    text.push_str(IMPORTS);
     text.push_str(ANSWERED);
     for (name, parameters) in REFUSED {
         let types: String = parameters
@@ -144,8 +252,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_a_module_with_every_function_of_wasi_and_one_import() {
-        let bytes = wat::parse_str(text()).unwrap();
+    fn it_is_a_module_with_every_function_of_wasi_that_needs_only_output() {
+        let bytes = module().unwrap();
         let mut exports = Vec::new();
         let mut imports = Vec::new();
         for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
@@ -161,6 +269,10 @@ mod tests {
             }
         }
         assert_eq!(exports.len(), 46, "{exports:?}");
-        assert_eq!(imports, ["memory"]);
+        let output = "[method]output-stream.blocking-write-and-flush";
+        assert_eq!(
+            imports,
+            ["memory", "get-stdout", "get-stderr", "exit", output]
+        );
     }
 }

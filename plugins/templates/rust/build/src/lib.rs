@@ -36,7 +36,14 @@ impl Build for Plugin {
         let Settings { run, files } = settings;
         let revision = &request.revision.commit;
         baepo_plugin::info!("building"; revision = revision);
-        process::run(&process::command(&run))?;
+        let output = process::run(&process::command(&run))?;
+        if output.exit_code != 0 {
+            let why = process::tail(&output.stderr, 20);
+            return Err(HookError::Failed(format!(
+                "{} failed:\n{why}",
+                process::line(&run)
+            )));
+        }
         Ok(BuildOutput {
             files: files.into_iter().map(file).collect(),
             annotations: Vec::new(),
@@ -58,11 +65,31 @@ fn file(path: String) -> BuiltFile {
 
 #[cfg(test)]
 mod tests {
+    use baepo_plugin::fake::{Ended, Host};
+
     use super::*;
 
     #[test]
-    fn a_file_has_no_folders_in_the_release() {
-        assert_eq!(file("out/bin/app".into()).name, "app");
-        assert_eq!(file("app".into()).name, "app");
+    fn what_the_program_makes_is_in_the_release() {
+        let host = Host::new().program(["make", "app"], Ended::well("compiled"));
+        let config = r#"{"run": ["make", "app"], "files": ["out/bin/app"]}"#;
+        let output = host.build::<Plugin>(config).unwrap();
+        let file = &output.files[0];
+        assert_eq!((&*file.name, &*file.path), ("app", "out/bin/app"));
+        let line = host.lines()[0].to_string();
+        assert!(line.starts_with("info: building revision="), "{line}");
+    }
+
+    #[test]
+    fn a_build_that_fails_says_why() {
+        let host = Host::new().program(["make"], Ended::badly(2, "no rule for `all`"));
+        let why = "`make` failed:\nno rule for `all`".into();
+        assert_eq!(host.build::<Plugin>("{}"), Err(HookError::Failed(why)));
+    }
+
+    #[test]
+    fn without_a_grant_it_says_which_one_it_needs() {
+        let denied = Err(HookError::Denied("run: make".into()));
+        assert_eq!(Host::new().build::<Plugin>("{}"), denied);
     }
 }

@@ -45,12 +45,28 @@ fn section(bad: usize, all: usize) -> Option<Section> {
 
 #[cfg(test)]
 mod tests {
+    use baepo_plugin::fake::{Host, feedback_request};
+
     use super::*;
+
+    fn told(config: &str, before: &[&str]) -> Vec<String> {
+        let request = feedback_request(config, "rolled-back", before);
+        let sections = Host::new().respond::<Plugin>(&request).unwrap();
+        sections.into_iter().map(|section| section.body).collect()
+    }
+
+    #[test]
+    fn what_went_wrong_before_is_counted() {
+        let before = ["rolled-back", "succeeded", "failed", "failed"];
+        let three = "3 of the last 4 rollouts were taken back.";
+        assert_eq!(told("{}", &before), [three]);
+        let one = "1 of the last 2 rollouts were taken back.";
+        assert_eq!(told(r#"{"last": 2}"#, &before), [one]);
+    }
 
     #[test]
     fn what_went_well_is_not_told() {
-        assert_eq!(section(0, 10), None);
-        let told = section(2, 10).unwrap();
-        assert_eq!(told.body, "2 of the last 10 rollouts were taken back.");
+        assert!(told("{}", &["succeeded", "succeeded"]).is_empty());
+        assert!(told("{}", &[]).is_empty());
     }
 }

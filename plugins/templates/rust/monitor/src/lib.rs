@@ -117,7 +117,32 @@ impl Sums {
 
 #[cfg(test)]
 mod tests {
+    use Verdict::{Failing, Healthy, Inconclusive};
+    use baepo_plugin::fake::Looks;
+
     use super::*;
+
+    #[test]
+    fn a_verdict_needs_requests_of_all_looks_together() {
+        let looks = Looks::of(r#"{"limit": "2%", "least": 200}"#);
+        let looks = looks.candidate(0, 0).candidate(150, 3).candidate(150, 3);
+        let verdicts = looks.candidate(100, 20).verdicts::<Plugin>();
+        assert_eq!(verdicts, [Inconclusive, Inconclusive, Healthy, Failing]);
+    }
+
+    #[test]
+    fn a_target_that_measures_nothing_forgets_nothing() {
+        let looks = Looks::of("{}").candidate(50, 0).candidate_measured(None);
+        let verdicts = looks.candidate(50, 0).verdicts::<Plugin>();
+        assert_eq!(verdicts, [Inconclusive, Inconclusive, Healthy]);
+    }
+
+    #[test]
+    fn what_is_kept_stays_small() {
+        let last = Looks::of("{}").candidate(50, 0).again(500).last::<Plugin>();
+        assert_eq!(last.reason, "0 % of 25,050 requests failed");
+        assert_eq!(last.memory.len(), 16);
+    }
 
     #[test]
     fn what_is_kept_is_read_again() {

@@ -75,14 +75,36 @@ fn case(path: String, content: Result<Vec<u8>, HookError>) -> TestCase {
 
 #[cfg(test)]
 mod tests {
+    use baepo_plugin::fake::Host;
+
     use super::*;
 
+    fn outcomes(host: &Host, config: &str) -> Vec<Outcome> {
+        let report = host.test::<Plugin>(config).unwrap();
+        let cases = report.suites[0].cases.iter();
+        cases.map(|case| case.outcome.clone()).collect()
+    }
+
     #[test]
-    fn an_empty_file_is_none() {
-        let outcome = |content| case("a".into(), content).outcome;
-        assert!(matches!(outcome(Ok(vec![1])), Outcome::Passed));
-        assert!(matches!(outcome(Ok(Vec::new())), Outcome::Failed(_)));
-        let gone = HookError::Failed("there is no `a`".into());
-        assert!(matches!(outcome(Err(gone)), Outcome::Failed(_)));
+    fn a_file_must_be_there_and_not_be_empty() {
+        let host = Host::new()
+            .file("LICENSE", "MIT")
+            .file("NOTICE", "")
+            .allow_read("README.md");
+        let config = r#"{"files": ["LICENSE", "NOTICE", "README.md"]}"#;
+        assert_eq!(
+            outcomes(&host, config),
+            [
+                Outcome::Passed,
+                Outcome::Failed("it is empty".into()),
+                Outcome::Failed("there is no `README.md`".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_missing_grant_is_no_failed_test() {
+        let denied = Err(HookError::Denied("read LICENSE".into()));
+        assert_eq!(Host::new().test::<Plugin>("{}"), denied);
     }
 }

@@ -1,7 +1,9 @@
 // What is judged, without anything that only the sandbox has, so that it can be
 // tested by node.
 import type { Observation, ObserveRequest } from 'baepo:hooks/monitor@0.1.0';
-import type { HookError, Verdict } from 'baepo:hooks/types@0.1.0';
+import type { Verdict } from 'baepo:hooks/types@0.1.0';
+import { above, count, read } from './config.js';
+import { decode, encode } from './engine.js';
 
 /** What users write under `with:`. */
 interface Settings {
@@ -11,22 +13,8 @@ interface Settings {
   least: number;
 }
 
-const USUAL: Settings = { limit: 1, least: 100 };
-
-/** Errors of a hook are thrown as they are in wit/types.wit. */
-function invalid(path: string, message: string): HookError {
-  return { tag: 'invalid-config', val: [{ path, message }] };
-}
-
-export function read(config: string): Settings {
-  const given = JSON.parse(config) as Record<string, unknown>;
-  const settings = { ...USUAL };
-  for (const [key, value] of Object.entries(given)) {
-    if (key !== 'limit' && key !== 'least') throw invalid(key, 'unknown key: there are `limit` and `least`');
-    if (typeof value !== 'number' || value <= 0) throw invalid(key, 'must be a number above 0');
-    settings[key] = value;
-  }
-  return settings;
+export function settings(config: string): Settings {
+  return read<Settings>(config, { limit: above(0, 100, 1), least: count(1_000_000, 100) });
 }
 
 /** What is kept between two looks. */
@@ -37,22 +25,17 @@ interface Sums {
 
 function load(memory: Uint8Array): Sums {
   if (memory.length === 0) return { requests: 0, failures: 0 };
-  const text = String.fromCharCode(...memory);
-  return JSON.parse(text) as Sums;
-}
-
-function save(sums: Sums): Uint8Array {
-  return Uint8Array.from(JSON.stringify(sums), (letter) => letter.charCodeAt(0));
+  return JSON.parse(decode(memory)) as Sums;
 }
 
 export function observe(request: ObserveRequest): Observation {
-  const { limit, least } = read(request.config);
+  const { limit, least } = settings(request.config);
   const seen = request.candidate.telemetry;
   const sums = load(request.memory);
   // QuickJS hands 64-bit integers over as numbers, node's tests as what is written.
   sums.requests += Number(seen?.requests ?? 0);
   sums.failures += Number(seen?.failures ?? 0);
-  const memory = save(sums);
+  const memory = encode(JSON.stringify(sums));
   if (sums.requests === 0) {
     // Without evidence nothing is healthy.
     return { memory, verdict: 'inconclusive', reason: 'nobody has asked the candidate yet', measurements: [], findings: [] };

@@ -1,7 +1,8 @@
 // What is decided, without anything that only the sandbox has, so that it can be
 // tested by node.
 import type { Decision, Directive, View } from 'baepo:hooks/strategy@0.1.0';
-import type { HookError } from 'baepo:hooks/types@0.1.0';
+import { above, read } from './config.js';
+import { u64 } from './engine.js';
 
 /** What users write under `with:`. */
 interface Settings {
@@ -11,52 +12,33 @@ interface Settings {
   watch: number;
 }
 
-const USUAL: Settings = { share: 10, watch: 120 };
 /** How often a step is watched before somebody is asked. */
 const PATIENCE = 10;
-
-/**
- * A stretch of time. QuickJS takes 64-bit integers of an interface as numbers and
- * crashes at a bigint, although the generated types say so.
- */
-const ms = (time: number): bigint => Math.round(time) as unknown as bigint;
 
 interface Step {
   directive: Directive;
   reason: string;
 }
 
-/** Errors of a hook are thrown as they are in wit/types.wit. */
-function invalid(path: string, message: string): HookError {
-  return { tag: 'invalid-config', val: [{ path, message }] };
-}
-
-function read(config: string): Settings {
-  const given = JSON.parse(config) as Record<string, unknown>;
-  const settings = { ...USUAL };
-  for (const [key, value] of Object.entries(given)) {
-    if (key !== 'share' && key !== 'watch') throw invalid(key, 'unknown key: there are `share` and `watch`');
-    if (typeof value !== 'number' || value <= 0) throw invalid(key, 'must be a number above 0');
-    settings[key] = value;
-  }
-  if (settings.share >= 100) throw invalid('share', 'must be less than 100, of which all is');
-  return settings;
+function settings(config: string): Settings {
+  // All users are no step: they come last by themselves.
+  return read<Settings>(config, { share: above(0, 99, 10), watch: above(0, 86_400, 120) });
 }
 
 function steps({ share, watch }: Settings, instances: number): Step[] {
-  const observe: Directive = { tag: 'observe', val: { minMs: ms(watch * 500), maxMs: ms(watch * 1000) } };
+  const observe: Directive = { tag: 'observe', val: { minMs: u64(watch * 500), maxMs: u64(watch * 1000) } };
   return [
     { directive: { tag: 'scale', val: { stable: instances, candidate: instances } }, reason: 'starting' },
-    { directive: { tag: 'route', val: Math.round(share * 100) }, reason: `letting ${share} % of users in` },
+    { directive: { tag: 'route', val: Math.max(1, Math.round(share * 100)) }, reason: `letting ${share} % of users in` },
     { directive: observe, reason: 'watching the first users' },
     { directive: { tag: 'route', val: 10_000 }, reason: 'letting everybody in' },
     { directive: observe, reason: 'watching all traffic' },
-    { directive: { tag: 'finish', val: { keepWarmMs: ms(0) } }, reason: 'the new release is stable' },
+    { directive: { tag: 'finish', val: { keepWarmMs: u64(0) } }, reason: 'the new release is stable' },
   ];
 }
 
 export function decide(view: View): Decision {
-  const all = steps(read(view.config), view.instances);
+  const all = steps(settings(view.config), view.instances);
   const [step = 0, watched = 0] = view.memory;
   const answer = (directive: Directive, reason: string, at: number, times: number): Decision => ({
     memory: new Uint8Array([at, times]),
@@ -98,5 +80,5 @@ function unknown(
   const isWell = view.judgement?.health === 'healthy' && view.judgement.verdict !== 'failing';
   if (view.onNoEvidence === 'continue-on-health' && isWell) return goOn();
   if (view.onNoEvidence === 'abort') return answer({ tag: 'abort', val: reason }, reason);
-  return answer({ tag: 'hold', val: { reason, timeoutMs: ms(0) } }, reason);
+  return answer({ tag: 'hold', val: { reason, timeoutMs: u64(0) } }, reason);
 }
