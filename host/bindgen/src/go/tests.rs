@@ -239,10 +239,21 @@ fn parts_of_a_variant_share_places_that_are_wide_enough() {
 }
 
 #[test]
-fn a_target_does_not_call_the_monitor_that_it_has_types_of() {
-    let files = hook("target");
-    assert!(!files["calls_wasip1.go"].contains("baepo:hooks/monitor"));
+fn an_interface_that_has_only_types_for_an_export_is_not_called() {
+    let text = "package a:b@1.0.0;\n\
+        interface monitor { record telemetry { a: u8 } observe: func() -> telemetry; }\n\
+        interface target { use monitor.{telemetry as measured}; measure: func() -> measured; }\n\
+        world monitor-plugin { export monitor; }\n\
+        world target-plugin { export target; }\n";
+    let files = made(&[("a.wit", text)], "target-plugin");
+    assert!(!files["calls_wasip1.go"].contains("a:b/monitor"));
     assert!(files["types.go"].contains("\ntype Measured = MonitorTelemetry\n"));
+    assert!(files["baepo.go"].contains("\tMeasure() Measured\n"));
+}
+
+#[test]
+fn an_error_around_that_of_all_hooks_takes_any_error() {
+    let files = hook("target");
     assert!(files["errors.go"].contains("return TargetErrorHook{Value: asHookError(err)}"));
 }
 
