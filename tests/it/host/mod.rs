@@ -1,5 +1,6 @@
 //! The plugin host: a real engine, and one guest for each misbehaviour.
 
+mod bound;
 mod capability;
 mod checked;
 mod compiled;

@@ -46,7 +46,7 @@ pub use inspect::{Inspection, inspect};
 pub use limit_key::{LimitKey, LimitSet};
 pub use limits::{CallLimits, Limit};
 pub use load::{Plugin, PluginSource};
-pub use pack::{PackError, Packed, pack, wit_files};
+pub use pack::{PackError, Packed, null_wasi, pack, wit_files};
 pub use prepare::{Origin, read_component};
 pub use sealed::{SealError, Sealing, seal};
 

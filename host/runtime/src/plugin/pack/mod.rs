@@ -67,6 +67,14 @@ pub fn wit_files() -> impl Iterator<Item = (&'static str, &'static str)> {
     WIT.into_iter()
 }
 
+/// The module that is put beneath those that want WASI 0.1.
+///
+/// # Errors
+/// Only when its text is wrong, which a test would say.
+pub fn null_wasi() -> anyhow::Result<Vec<u8>> {
+    null_wasi::module()
+}
+
 /// A plugin that is ready to be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
