@@ -27,7 +27,7 @@ const ACTS: &str = "test:types/acts@0.1.0";
 /// How often each function is called.
 const CALLS: usize = 250;
 
-/// Where `cargo xtask ci install` puts Go, else where a person has it.
+/// Where `cargo xtask guests` puts Go, else where a person has it.
 fn compiler() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let own = here.parent().unwrap_or(here).join("target/tools/bin/go");

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use baepo_runtime::load::{Exchange, Load, LoadOptions};
 
-use crate::life::{Checkout, baepo, said};
+use crate::life::{Checkout, DIRECT, baepo, said};
 
 const TRAFFIC: &str = "    monitors: [traffic]\n";
 
@@ -62,7 +62,7 @@ pub(super) async fn judged_by(language: &str, strategy: &Path, monitor: &Path) {
     let strategy_at = format!("    strategy: {{ plugin: ./steps.wasm, {steps} }}\n");
     let settings = format!("{strategy_at}    limits: {{ max-exposure-unjudged: 100% }}\n");
     let monitors = format!("    monitors: [{{ plugin: ./judge.wasm, {judge} }}]\n");
-    let first = checkout.config("first", "");
+    let first = checkout.config("first", DIRECT);
     checkout.commit_program(&service, "v1", &first);
     checkout.start_agent();
     checkout.runs(&["run"], 0, &[]);

@@ -205,16 +205,28 @@ fn wishes(plugin: &Plugin) -> Line {
 /// Imports beside the log and types.
 fn further(imports: &[String]) -> Vec<&str> {
     let is_plain = |name: &&str| {
-        let rest = name.strip_prefix("baepo:hooks/");
-        rest.is_some_and(|rest| rest.starts_with("log@") || rest.starts_with("types@"))
+        let name = name.split('@').next().unwrap_or(name);
+        PLAIN.contains(&name)
     };
     let imports = imports.iter().map(String::as_str);
     imports.filter(|name| !is_plain(name)).collect()
 }
 
+/// What nobody has to grant, and what tells nothing: the log and its types, and
+/// what prints and exits by way of WASI, as beneath a module that `pack` wraps.
+const PLAIN: [&str; 7] = [
+    "baepo:hooks/log",
+    "baepo:hooks/types",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdout",
+    "wasi:io/error",
+    "wasi:io/streams",
+];
+
 fn purity(imports: &[String]) -> Line {
     match further(imports).as_slice() {
-        [] => Line::good("pure", "imports log at most"),
+        [] => Line::good("pure", "imports the log at most"),
         // What it uses of hooks are types, and what it would call is denied.
         further => Line::note(
             "pure",
