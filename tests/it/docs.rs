@@ -116,6 +116,22 @@ fn every_workflow_that_is_shown_is_valid_and_safe() -> Result<()> {
 }
 
 #[test]
+fn the_workflow_of_every_new_plugin_is_valid_and_safe() -> Result<()> {
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/templates");
+    let mut seen = 0;
+    for language in std::fs::read_dir(templates)? {
+        let path = language?.path().join("project/github-check.yml");
+        let workflow =
+            std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let complaints = complaints(&workflow)?;
+        ensure!(complaints.is_empty(), "{}: {complaints:?}", path.display());
+        seen += 1;
+    }
+    ensure!(seen == 6, "{seen} languages");
+    Ok(())
+}
+
+#[test]
 fn a_workflow_that_is_wrong_would_be_noticed() -> Result<()> {
     if lint("actionlint", &["-version"], Path::new("."))?.is_none() {
         return Ok(());

@@ -9,25 +9,32 @@ use anyhow::{Context, ensure};
 pub(crate) struct Suite {
     variable: &'static str,
     tests: &'static str,
+    /// How its output is shown: as it comes, or that of each test at its end.
+    output: &'static str,
 }
+
+const AS_IT_COMES: &str = "--no-capture";
 
 /// What is killed or upgraded at each message of a rollout: `all` cells, or
 /// those that begin like `canary`, `*/upgrade` or `canary/run/after/17`.
 pub(crate) const FAULTS: Suite = Suite {
     variable: "BAEPO_FAULTS",
     tests: "test(/^life::faults/)",
+    output: AS_IT_COMES,
 };
 
 /// Rollouts under load, up to so many requests for each strategy.
 pub(crate) const ZERO_LOSS: Suite = Suite {
     variable: "BAEPO_ZERO_LOSS",
     tests: "test(/^life::zero_loss/)",
+    output: AS_IT_COMES,
 };
 
 /// Plugins that are made as authors make them: `all` of them.
 const GUESTS: Suite = Suite {
     variable: "BAEPO_GUESTS",
     tests: "test(/^host::(made|bound)/)",
+    output: "--no-fail-fast --success-output immediate",
 };
 
 /// Makes them, and compares what they cost.
@@ -53,8 +60,8 @@ pub(crate) fn run(suite: &Suite, wanted: &str) -> anyhow::Result<ExitCode> {
     let build = "build --release --workspace --all-targets";
     ensure!(cargo(build, suite, wanted)?, "it does not compile");
     let test = format!(
-        "nextest run --release --workspace --no-capture -E {}",
-        suite.tests
+        "nextest run --release --workspace {} -E {}",
+        suite.output, suite.tests
     );
     Ok(match cargo(&test, suite, wanted)? {
         true => ExitCode::SUCCESS,

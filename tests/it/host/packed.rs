@@ -90,7 +90,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn question() -> String {
+/// What a feedback plugin is asked.
+pub(super) fn question() -> String {
     let past = json!({
         "revision": {
             "commit": "c", "ref-name": "main", "summary": "s", "committed-at": 0

@@ -107,6 +107,14 @@ pub(crate) const STEPS: &[Step] = &[
         &["cargo test --release --locked --workspace --doc"],
     ),
     commands(
+        "doc",
+        "the documentation of the crates is made without a warning",
+        &[
+            "cargo doc --release --locked --workspace --no-deps",
+            "cargo doc --release --locked --manifest-path plugins/Cargo.toml --workspace --no-deps",
+        ],
+    ),
+    commands(
         "test",
         "unit, scenario, simulation, host and surface tests",
         &["cargo nextest run --release --locked --workspace --profile ci"],

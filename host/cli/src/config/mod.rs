@@ -3,7 +3,7 @@
 //!
 //! A file goes through four steps, each in its own module: `yaml` (a tree in
 //! which everything knows its place), `check` (its shape against the schema,
-//! which is made of the types in [`file`]), [`file`] (typed, as written) and
+//! which is made of the types in [`mod@file`]), [`mod@file`] (typed, as written) and
 //! `resolve` (short forms written out, to [`Config`]). Every step collects
 //! [`Finding`]s, and all of them are shown at once.
 

@@ -6,10 +6,11 @@
 
 mod compiler;
 mod guide;
+mod ordinary;
 mod rollout;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -113,25 +114,29 @@ impl Author {
         text + &wrong
     }
 
-    #[track_caller]
-    fn runs(&self, mut command: Command, variables: &[(&str, &str)]) -> (String, String) {
+    fn output_of(&self, command: &mut Command, variables: &[(&str, &str)]) -> Output {
         let beside = baepo().parent().unwrap().to_owned();
         let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bin");
         let before = std::env::var_os("PATH").unwrap();
         let path = [self.folder.path().join("bin"), beside, tools]
             .into_iter()
             .chain(std::env::split_paths(&before));
-        command
+        let output = command
             .env("PATH", std::env::join_paths(path).unwrap())
             .env("BAEPO_CACHE", self.folder.path().join("cache"))
             // What the projects of one language have in common is built once.
             .env("OUT", self.folder.path().join("out"))
             .env("CARGO_TARGET_DIR", self.folder.path().join("native"))
             .envs(variables.iter().copied())
-            .env_remove("GITHUB_ACTIONS");
-        let output = command
-            .output()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+            .env_remove("GITHUB_ACTIONS")
+            .output();
+        output.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
+    /// What it prints on each of both streams.
+    #[track_caller]
+    fn runs(&self, mut command: Command, variables: &[(&str, &str)]) -> (String, String) {
+        let output = self.output_of(&mut command, variables);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{command:?}: {text}{wrong}");
@@ -229,34 +234,67 @@ fn what_the_guides_show_is_what_happens() {
     assert!(followed.len() >= 8, "{followed:?}");
 }
 
-/// Also keeps them for `cargo xtask bench guests`, which compares what they cost.
-#[tokio::test]
-async fn plugins_in_all_languages_are_made_and_decide_rollouts() {
-    let is_wanted = std::env::var("BAEPO_GUESTS").is_ok_and(|wanted| wanted == "all");
-    let Some(author) = Author::new().filter(|_| is_wanted) else {
+/// All plugins of a language, and a rollout that two of them decide. Also keeps
+/// them for `cargo xtask bench guests`, which compares what they cost.
+async fn makes_all_of(name: &str) {
+    let Some(author) = wanted() else {
         return;
     };
+    let language = LANGUAGES.iter().find(|language| language.name == name);
+    let language = language.unwrap();
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/guests");
     std::fs::create_dir_all(&kept).unwrap();
-    for language in &LANGUAGES {
-        let began = tempfile::tempdir().unwrap();
-        let heading = beginning(language.name);
-        guide::follow(&author, guide::GUIDE, &heading, began.path());
-        let mut of_language = Vec::new();
-        for hook in language.hooks {
-            let made = author.make(language, hook);
-            #[allow(clippy::print_stdout, reason = "a suite prints its figures")]
-            {
-                println!("{}", made.line());
-            }
-            let name = format!("{}-{hook}.wasm", language.name);
-            std::fs::copy(&made.plugin, kept.join(name)).unwrap();
-            of_language.push(made);
+    let began = tempfile::tempdir().unwrap();
+    guide::follow(&author, guide::GUIDE, &beginning(name), began.path());
+    let mut of_language = Vec::new();
+    for hook in language.hooks {
+        let made = author.make(language, hook);
+        #[allow(clippy::print_stdout, reason = "a suite prints its figures")]
+        {
+            println!("{}", made.line());
         }
-        let find = |hook: &str| {
-            let made = of_language.iter().find(|made| made.hook == hook);
-            made.unwrap().plugin.clone()
-        };
-        rollout::judged_by(language.name, &find("strategy"), &find("monitor")).await;
+        std::fs::copy(&made.plugin, kept.join(format!("{name}-{hook}.wasm"))).unwrap();
+        of_language.push(made);
     }
+    let find = |hook: &str| {
+        let made = of_language.iter().find(|made| made.hook == hook);
+        made.unwrap().plugin.clone()
+    };
+    rollout::judged_by(name, &find("strategy"), &find("monitor")).await;
+}
+
+/// An author, where all languages are wanted.
+fn wanted() -> Option<Author> {
+    let is_wanted = std::env::var("BAEPO_GUESTS").is_ok_and(|wanted| wanted == "all");
+    is_wanted.then(Author::new)?
+}
+
+#[tokio::test]
+async fn plugins_in_rust_are_made_and_decide_rollouts() {
+    makes_all_of("rust").await;
+}
+
+#[tokio::test]
+async fn plugins_in_typescript_are_made_and_decide_rollouts() {
+    makes_all_of("typescript").await;
+}
+
+#[tokio::test]
+async fn plugins_in_javascript_are_made_and_decide_rollouts() {
+    makes_all_of("javascript").await;
+}
+
+#[tokio::test]
+async fn plugins_in_python_are_made_and_decide_rollouts() {
+    makes_all_of("python").await;
+}
+
+#[tokio::test]
+async fn plugins_in_go_are_made_and_decide_rollouts() {
+    makes_all_of("go").await;
+}
+
+#[tokio::test]
+async fn plugins_in_c_are_made_and_decide_rollouts() {
+    makes_all_of("c").await;
 }

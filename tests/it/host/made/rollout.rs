@@ -73,7 +73,10 @@ pub(super) async fn judged_by(language: &str, strategy: &Path, monitor: &Path) {
     options.rate = Some(300.0);
     options.mix = vec![Exchange::get("/")];
     let load = Load::start(options);
-    for (revision, env, code, words) in [("v2", GOOD, 0, "live after"), ("v3", BAD, 4, "(judge)")] {
+    for (revision, env, code, words) in [
+        ("v2", GOOD, 0, "live after"),
+        ("v3", BAD, 4, "turning back, verdict-failing"),
+    ] {
         let config = checkout.config("other", &settings);
         let config = config.replace("GREETING: other", env);
         checkout.commit_program(&service, revision, &config.replace(TRAFFIC, &monitors));
