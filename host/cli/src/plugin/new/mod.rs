@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_is_not_offered_comes_with_the_list() {
-        expect_test::expect![""].assert_eq(&offers());
+        expect_test::expect!["there are templates for rust: build, test, strategy, monitor, target, feedback; typescript: build, test, strategy, monitor, target, feedback; javascript: strategy, monitor; python: test, strategy, monitor, feedback; go: build, strategy, monitor; c: test, strategy, monitor; in any other language write it by wit/ and pack it"].assert_eq(&offers());
     }
 
     #[test]
@@ -217,6 +217,8 @@ mod tests {
             for hook in template::hooks(language.name).filter(|hook| *hook != Hook::Target) {
                 let usage = template::usage(language.name, "my-plugin", hook);
                 let folder = tempfile::tempdir().unwrap();
+                std::fs::create_dir(folder.path().join("my-plugin")).unwrap();
+                std::fs::write(folder.path().join("my-plugin/plugin.wasm"), "").unwrap();
                 let config = config(&usage);
                 std::fs::write(folder.path().join("baepo.yml"), &config).unwrap();
                 if let Err(error) = crate::config::load(folder.path(), None) {
