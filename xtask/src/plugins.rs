@@ -394,7 +394,9 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
         let entry = entry?;
         let (source, name) = (entry.path(), entry.file_name());
         match entry.file_type()?.is_dir() {
-            true if name == "target" || name == "dist" => {}
+            // A template may be called `target`, too, and is a crate then.
+            true if name == "dist" => {}
+            true if name == "target" && !source.join("Cargo.toml").is_file() => {}
             true => copy_folder(&source, &to.join(&name))?,
             false => {
                 fs::copy(&source, to.join(&name))

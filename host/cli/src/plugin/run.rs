@@ -9,6 +9,7 @@ use baepo_core::digest::Digest;
 use baepo_core::fleet::Route;
 use baepo_core::hook::HookError;
 use baepo_core::release::Revision;
+use baepo_core::rollout::decode_memory;
 use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::capability::policy::Policy;
 use baepo_runtime::capability::store::FileStore;
@@ -138,7 +139,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let Some(hook) = Hook::ALL.into_iter().find(|hook| hook.name() == args.hook) else {
         bail!("`{}` is no hook; {}", args.hook, super::about::hooks());
     };
-    let input = read_input(&args.input)?;
+    let shown = match args.input.to_str() {
+        Some("-") => "standard input".to_owned(),
+        Some(_) | None => args.input.display().to_string(),
+    };
+    let input = as_the_hook_is_asked(&read_input(&args.input)?, hook)
+        .with_context(|| format!("{shown} is not JSON"))?;
     let grants: Grants = serde_json::from_str(&args.allow).context("--allow is not right")?;
     let root = crate::root()?;
     let policy = match policy::of_environment() {
@@ -168,7 +174,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         store: args.store.map(|path| Arc::new(FileStore::new(path)) as _),
         ..CallContext::bare()
     };
-    let wrong = || format!("{} does not fit the hook {hook}", args.input.display());
+    let wrong = || format!("{shown} does not fit the hook {hook}");
     match hook {
         Hook::Strategy => {
             let view = serde_json::from_str(&input).with_context(wrong)?;
@@ -204,6 +210,23 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
             show(&plugin, plugin.respond(&context, &request).await)
         }
     }
+}
+
+/// The question, with what people write more easily: `config` as it stands under
+/// `with:`, and `memory` as the last answer showed it.
+fn as_the_hook_is_asked(input: &str, hook: Hook) -> serde_json::Result<String> {
+    let mut asked: Value = serde_json::from_str(input)?;
+    let is_text = matches!(hook, Hook::Strategy | Hook::Monitor | Hook::Feedback);
+    if let Some(config @ Value::Object(_)) = asked.get_mut("config").filter(|_| is_text) {
+        *config = Value::from(config.to_string());
+    }
+    if let Some(memory) = asked.get_mut("memory") {
+        let bytes = memory.as_str().and_then(decode_memory);
+        if let Some(bytes) = bytes {
+            *memory = Value::from(bytes);
+        }
+    }
+    Ok(asked.to_string())
 }
 
 fn read_input(path: &Path) -> anyhow::Result<String> {
@@ -328,6 +351,23 @@ fn write_pretty(value: &Value, depth: usize, into: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_can_be_asked_with_again() {
+        let asked = |input: &str| as_the_hook_is_asked(input, Hook::Monitor).unwrap();
+        assert_eq!(
+            asked(r#"{"config": {"a": 1}, "memory": "hex:00ff"}"#),
+            r#"{"config":"{\"a\":1}","memory":[0,255]}"#
+        );
+        assert_eq!(
+            asked(r#"{"config": "{}", "memory": "ab"}"#),
+            r#"{"config":"{}","memory":[97,98]}"#
+        );
+        assert_eq!(
+            asked(r#"{"memory": [1], "now": 2}"#),
+            r#"{"memory":[1],"now":2}"#
+        );
+    }
 
     #[test]
     fn bytes_stand_on_one_line_and_all_else_as_usual() {

@@ -28,7 +28,8 @@ fn encode(bytes: &[u8]) -> String {
     }
 }
 
-fn decode(text: &str) -> Option<Vec<u8>> {
+/// The bytes of a memory as it is written; `None` where it is no such text.
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     let Some(hex) = text.strip_prefix(PREFIX) else {
         return Some(text.as_bytes().to_vec());
     };

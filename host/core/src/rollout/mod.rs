@@ -49,7 +49,7 @@ pub use environment::{Environment, KEPT_RELEASES, TAIL};
 pub use guardrail::{Ground, Guardrail, Refusal, Standing, carried_share, is_carried};
 pub use look::{LookRequest, Observation, Side};
 pub use machine::Machine;
-pub use memory::MOST_MEMORY;
+pub use memory::{MOST_MEMORY, decode as decode_memory};
 pub use past::MOST_PAST;
 pub(crate) use past::Over;
 pub use pinned::AtHand;

@@ -465,7 +465,7 @@ impl CallError {
                 "correct `with:` where the plugin is used"
             }
             CallError::Plugin(HookError::Denied(_)) => {
-                "grant it under `allow:` where the plugin is used, if it is to have it"
+                "grant it under `allow:` where the plugin is used, if it is to have it; its author states it among the wishes of baepo-plugin.yml"
             }
             CallError::Plugin(_) | CallError::Cancelled => "",
         }

@@ -1,6 +1,7 @@
 //! Monitors: what they say where there is nothing to know, whether they say it
 //! twice, and what they keep.
 
+use baepo_core::hook::HookError;
 use baepo_core::rollout::{LookRequest, MOST_MEMORY, Observation, Side};
 use baepo_core::telemetry::{Histogram, Telemetry, latency_bounds_us};
 use baepo_core::time::{Millis, Time};
@@ -21,6 +22,15 @@ pub(super) async fn check(plugin: &Plugin, config: &str, imports: &[String]) -> 
     let ours = plugin.describe_monitor(&context, config).await.result;
     let odd = with_unknown_key(config);
     let nonsense = plugin.describe_monitor(&context, &odd).await.result.err();
+    if let Err(CallError::Plugin(error)) = &ours
+        && !matches!(error, HookError::InvalidConfig(_))
+    {
+        return vec![Line::bad(
+            "configuration",
+            format!("`describe` says: {error}"),
+            "it looks at its configuration and nothing else: answer the phases, or `invalid-config`",
+        )];
+    }
     let phases = ours.as_ref().ok().cloned();
     let (line, goes_on) = configuration("configuration", ours.err(), nonsense);
     let mut lines = vec![line];
@@ -135,6 +145,13 @@ async fn long(plugin: &Plugin, config: &str, phases: &[Phase]) -> Line {
                         "leave a value out where there is none",
                     );
                 }
+            }
+            Err(CallError::Plugin(error @ HookError::Failed(_))) => {
+                return Line::bad(
+                    "looks",
+                    format!("look {look}: {error}"),
+                    "a look that comes to nothing is inconclusive, with a reason; an error is for what nobody expected",
+                );
             }
             // Nothing is granted here, so that it may know nothing.
             Err(CallError::Plugin(error)) => {

@@ -54,7 +54,7 @@ const LANGUAGES: [Language; 6] = [
     Language {
         name: "python",
         next: "make check",
-        sources: "",
+        sources: "src",
     },
     Language {
         name: "go",
