@@ -129,7 +129,7 @@ mod tests {
             .collect();
         expect![[r#"
             ::error title=baepo%3A plugin p%3A invalid-config::its configuration is wrong%0Acorrect `with:` where the plugin is used
-            ::error title=baepo%3A plugin p%3A denied::it needs `run`, which is not granted%0Agrant it under `allow:` where the plugin is used, if it is to have it
+            ::error title=baepo%3A plugin p%3A denied::it needs `run`, which is not granted%0Agrant it under `allow:` where the plugin is used, if it is to have it; its author states it among the wishes of baepo-plugin.yml
             ::error title=baepo%3A plugin p%3A unavailable::something it needs is not there at the moment (try again in 1s)
             ::error title=baepo%3A plugin p%3A plugin-error::2 files, 100 %25:%0A| ::error::x
             ::error title=baepo%3A plugin p%3A cpu-timeout::it computed for more than 5s%0Araise its time under `limits:`, or see its last log lines for what it was doing
