@@ -1,40 +1,13 @@
 //! What authors get wrong, one row for each: what they read names the function
 //! or the file, what was expected, and what to do next.
 
-use std::path::Path;
-use std::process::{Command, Output};
-
 use anyhow::Result;
 use serde_json::Value;
 
 use super::guest::{self, names};
-use crate::life::baepo;
-
-struct Author {
-    folder: tempfile::TempDir,
-}
+use super::packed::Author;
 
 impl Author {
-    fn new() -> Author {
-        Author {
-            folder: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn baepo(&self, arguments: &[&str]) -> Output {
-        Command::new(baepo())
-            .args(arguments)
-            .current_dir(self.path())
-            .env("BAEPO_CACHE", self.path().join("cache"))
-            .env_remove("GITHUB_ACTIONS")
-            .output()
-            .unwrap()
-    }
-
     /// Both streams.
     fn reads(&self, arguments: &[&str]) -> String {
         let output = self.baepo(arguments);

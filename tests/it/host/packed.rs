@@ -60,14 +60,15 @@ const WANTS_WASI: &str = r#"(module
   (i32.store (i32.const 612) (i32.const 10))
   (i32.const 96)))"#;
 
-struct Author(TempDir);
+/// Somebody in a folder with `baepo` and nothing else.
+pub(super) struct Author(TempDir);
 
 impl Author {
-    fn new() -> Author {
+    pub(super) fn new() -> Author {
         Author(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.0.path()
     }
 
@@ -75,7 +76,7 @@ impl Author {
         std::fs::write(self.path().join(name), content).unwrap();
     }
 
-    fn baepo(&self, arguments: &[&str]) -> Output {
+    pub(super) fn baepo(&self, arguments: &[&str]) -> Output {
         Command::new(baepo())
             .args(arguments)
             .current_dir(self.path())
