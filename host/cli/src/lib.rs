@@ -252,10 +252,6 @@ fn root() -> anyhow::Result<PathBuf> {
 }
 
 /// To standard output: what was asked for.
-#[allow(
-    clippy::print_stdout,
-    reason = "the one place that writes to standard output"
-)]
 fn print(text: &str) {
     use std::io::{ErrorKind, Write};
     match writeln!(std::io::stdout(), "{}", for_reader(text)) {

@@ -198,9 +198,19 @@ impl fmt::Display for Findings {
 impl std::error::Error for Findings {}
 
 /// Whether messages on standard error are coloured: only on a terminal, and
-/// not where `NO_COLOR` is set. Source: <https://no-color.org>.
+/// not where `NO_COLOR` is set.
 pub fn is_stderr_coloured() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+    std::io::stderr().is_terminal() && wants_colour()
+}
+
+/// The same for standard output.
+pub fn is_stdout_coloured() -> bool {
+    std::io::stdout().is_terminal() && wants_colour()
+}
+
+/// Source: <https://no-color.org>.
+fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
 /// The one of `known` that was probably meant.

@@ -27,7 +27,9 @@ pub(crate) mod yaml;
 
 pub(crate) use file::PluginLimitsFile;
 pub use file::{Event, OnCancel};
-pub use finding::{Blame, Finding, Findings, Span, check_spelling, is_stderr_coloured};
+pub use finding::{
+    Blame, Finding, Findings, Span, check_spelling, is_stderr_coloured, is_stdout_coloured,
+};
 pub use github::{Commands, CommandsFile, CommentMode, Github, GithubFile, Permission, Switch};
 pub use model::{
     Allow, Config, Environment, Listen, LocalTarget, PluginLimits, PluginRef, PluginUse, Template,

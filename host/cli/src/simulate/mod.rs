@@ -18,7 +18,6 @@ mod table;
 mod tests;
 mod timeline;
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -170,7 +169,7 @@ pub(crate) async fn simulate(args: SimulateArgs) -> anyhow::Result<Exit> {
     if let Some(path) = &args.svg {
         draw(&root.join(path), &played)?;
     }
-    let paint = Paint(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    let paint = Paint(crate::config::is_stdout_coloured());
     for (setting, simulations) in &played {
         match (args.output, simulations.as_slice()) {
             (Output::Json, all) => {

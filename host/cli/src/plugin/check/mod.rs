@@ -8,7 +8,6 @@ mod strategy;
 mod target;
 
 use std::fmt::Display;
-use std::io::IsTerminal;
 use std::time::Instant;
 
 use baepo_core::digest::Digest;
@@ -176,8 +175,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
             }
         }
     }
-    let is_coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let paint = Paint(is_coloured);
+    let paint = Paint(crate::config::is_stdout_coloured());
     for line in &lines {
         crate::print(&line.show(paint));
     }
