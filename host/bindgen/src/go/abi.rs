@@ -48,6 +48,23 @@ impl<'a> Abi<'a> {
         }
     }
 
+    /// A line that names a field which was forgotten, where that can be seen: an
+    /// enum or a variant without a case.
+    pub(super) fn check_set(&self, go_type: &str, member: &str, ty: &Type) -> Option<String> {
+        let mut ty = *ty;
+        let nothing = loop {
+            let Type::Id(id) = ty else { return None };
+            match &self.surface.resolve.types[id].kind {
+                TypeDefKind::Type(alias) => ty = *alias,
+                TypeDefKind::Enum(_) => break "0",
+                TypeDefKind::Variant(_) => break "nil",
+                _ => return None,
+            }
+        };
+        let name = format!("{go_type}{member}");
+        Some(format!("mustBeSet(v{member} != {nothing}, \"{name}\")"))
+    }
+
     /// Writes all that was asked for, by name.
     pub(super) fn write(mut self, text: &mut Text) {
         while let Some((op, ty)) = self.pending.pop() {

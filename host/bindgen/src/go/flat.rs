@@ -131,7 +131,12 @@ fn members_of(
                 let value = abi.lift(ty, &taken(first, &part, &all));
                 text.line(format!("v{member} = {value}"));
             }
-            _ => give(abi, first, ty, &format!("v{member}"), &all, text),
+            _ => {
+                if let Some(check) = abi.check_set(go_type, member, ty) {
+                    text.line(check);
+                }
+                give(abi, first, ty, &format!("v{member}"), &all, text);
+            }
         }
         first += part.len();
     }

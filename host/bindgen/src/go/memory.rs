@@ -94,6 +94,9 @@ fn members_of(
                 text.line(format!("v{member} = {loader}({place})"));
             }
             _ => {
+                if let Some(check) = abi.check_set(go_type, member, ty) {
+                    text.line(check);
+                }
                 let storer = abi.storer(ty);
                 text.line(format!("{storer}(m, {place}, v{member})"));
             }

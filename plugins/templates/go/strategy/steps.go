@@ -3,15 +3,13 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"@NAME@/baepo"
 )
 
 // patience is how often a step is watched before somebody is asked.
 const patience = 10
-
-// everybody is the step from which on all traffic is on the candidate.
-const everybody = 3
 
 type step struct {
 	directive baepo.Directive
@@ -29,6 +27,11 @@ func steps(settings settings, instances uint32) []step {
 		{observe, "watching all traffic"},
 		{baepo.DirectiveFinish{}, "the new release is stable"},
 	}
+}
+
+// everybody is the number of the step that puts all traffic on the candidate.
+func everybody(all []step) int {
+	return slices.IndexFunc(all, func(one step) bool { return one.directive == baepo.DirectiveRoute(10_000) })
 }
 
 // place is what is kept between two decisions.
@@ -67,9 +70,9 @@ func decide(view baepo.View) (baepo.Decision, error) {
 	switch {
 	case view.Last == nil:
 		return goTo(place{})
-	case view.PromoteFull && at.step > 0 && at.step < everybody:
+	case view.PromoteFull && at.step > 0 && at.step < everybody(all):
 		// A person wants all traffic there at once.
-		return goTo(place{step: everybody})
+		return goTo(place{step: everybody(all)})
 	}
 	switch view.Last.Ending {
 	case baepo.EndingReached, baepo.EndingHealthy, baepo.EndingPromoted:

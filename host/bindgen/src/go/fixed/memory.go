@@ -99,6 +99,13 @@ func lowerRune(v rune) uint32 {
 	return uint32(v)
 }
 
+// mustBeSet names a field that was forgotten, such as `Observation.Verdict`.
+func mustBeSet(is bool, field string) {
+	if !is {
+		panic(field + " is not set")
+	}
+}
+
 // lowerEnum is the number of a case. In Go they begin with 1, so that a field
 // that was forgotten is not the first case.
 func lowerEnum(v, count uint32, name string) uint32 {

@@ -50,7 +50,7 @@ export function decide(view: View): Decision {
     const next = all[Math.min(at, all.length - 1)]!;
     return answer(next.directive, next.reason, at, times);
   };
-  const everybody = 3;
+  const everybody = all.findIndex(({ directive }) => directive.tag === 'route' && directive.val === 10_000);
   // A person wants all traffic there at once.
   if (view.promoteFull && step < everybody && step > 0) return go(everybody);
   switch (view.last?.ending) {
