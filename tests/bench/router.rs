@@ -274,5 +274,6 @@ fn staging() -> Result<Staging> {
             executable: true,
             source: program.into(),
         }],
+        manifest: String::new(),
     })
 }

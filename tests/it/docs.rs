@@ -238,3 +238,76 @@ fn baepo_binary() -> Result<std::path::PathBuf> {
     );
     Ok(binary)
 }
+
+/// All pages for people, the README files of new plugins included.
+fn pages() -> Result<Vec<(String, String)>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders = vec![root.join("plugins/templates"), root.join("docs")];
+    let mut pages = Vec::new();
+    let mut read = |path: &Path| -> Result<()> {
+        pages.push((path.display().to_string(), std::fs::read_to_string(path)?));
+        Ok(())
+    };
+    for name in ["README.md", "CONTRIBUTING.md", "plugins/README.md"] {
+        read(&root.join(name))?;
+    }
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "md") {
+                read(&path)?;
+            }
+        }
+    }
+    Ok(pages)
+}
+
+/// The command lines of baepo on a page: in code, and on lines of shell blocks.
+fn command_lines(page: &str) -> Vec<String> {
+    let in_code = page.split('`').skip(1).step_by(2);
+    let blocks = ["sh", "text"]
+        .into_iter()
+        .flat_map(|language| blocks(page, language));
+    let in_blocks = blocks.flat_map(str::lines);
+    let in_blocks = in_blocks.map(|line| line.trim_start_matches("$ "));
+    let lines = in_code.chain(in_blocks).map(str::trim);
+    let lines = lines.filter(|line| line.starts_with("baepo ") && !line.contains('\n'));
+    // What is piped on, and remarks, are the shell's.
+    let lines = lines.map(|line| line.split(['|', '#', '>']).next().unwrap_or(line));
+    lines.map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn every_command_line_that_is_shown_is_understood() -> Result<()> {
+    use clap::Parser as _;
+    use clap::error::ErrorKind;
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for (page, text) in pages()? {
+        for line in command_lines(&text) {
+            // A page says `baepo plugin run HOOK …`, and leaves something out.
+            let is_output = line.starts_with("baepo 1.2.3");
+            if line.contains('…') || is_output {
+                continue;
+            }
+            seen += 1;
+            let line = line.replace(" DIGEST", &format!(" sha256:{}", "0".repeat(64)));
+            let line = line.trim_end_matches('\\');
+            let words = shell_words::split(line).with_context(|| line.to_owned())?;
+            // A command without its arguments is one that is spoken of.
+            let spoken_of = ErrorKind::MissingRequiredArgument;
+            if let Err(error) = baepo::Cli::try_parse_from(words)
+                && error.use_stderr()
+                && error.kind() != spoken_of
+            {
+                let why = error.to_string();
+                let why = why.lines().next().unwrap_or_default().to_owned();
+                wrong.push(format!("{page}: `{line}`: {why}"));
+            }
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ensure!(seen > 90, "{seen} command lines are shown");
+    Ok(())
+}

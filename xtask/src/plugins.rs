@@ -19,20 +19,22 @@ use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 use wit_component::{ComponentEncoder, DecodedWasm};
 
-/// Crates of `plugins/` that become components. The name of the file in
-/// `dist` is the name by which users know the plugin.
-const PLUGINS: [&str; 11] = [
-    "blue-green",
-    "canary",
-    "command",
-    "digest",
-    "direct",
-    "http",
-    "junit",
-    "logs",
-    "prometheus",
-    "rolling",
-    "traffic",
+/// What becomes a component: the name of the file in `dist`, by which users know
+/// the plugin, and its crate in `plugins/`. One that is a whole program already
+/// is also what authors begin with.
+const PLUGINS: [(&str, &str); 12] = [
+    ("blue-green", "blue-green"),
+    ("canary", "canary"),
+    ("command", "command"),
+    ("digest", "digest"),
+    ("direct", "direct"),
+    ("http", "http"),
+    ("junit", "junit"),
+    ("logs", "logs"),
+    ("programs", "template-rust-target"),
+    ("prometheus", "prometheus"),
+    ("rolling", "rolling"),
+    ("traffic", "traffic"),
 ];
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -218,7 +220,7 @@ impl Tools {
                 "--target-dir",
             ])
             .arg(target_dir)
-            .args(PLUGINS.iter().flat_map(|name| ["--package", name]))
+            .args(PLUGINS.iter().flat_map(|(_, name)| ["--package", name]))
             .env(
                 "CARGO_ENCODED_RUSTFLAGS",
                 crate::remap::flags(root, &further)?,
@@ -243,8 +245,8 @@ impl Tools {
         let modules = target_dir.join(TARGET).join("release");
         PLUGINS
             .into_iter()
-            .map(|name| {
-                let path = modules.join(format!("{}.wasm", name.replace('-', "_")));
+            .map(|(name, of)| {
+                let path = modules.join(format!("{}.wasm", of.replace('-', "_")));
                 let module =
                     fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
                 wrap(name, &module).with_context(|| format!("plugin `{name}`"))

@@ -11,6 +11,7 @@ use baepo_runtime::watchdog::Watchdog;
 use clap::Args;
 
 use crate::agents::{Where, control};
+use crate::config::TargetUse;
 use crate::error::one_line;
 use crate::exit::Exit;
 
@@ -78,14 +79,17 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
             let environment = config.environment(name).with_context(|| {
                 format!("there is no environment `{name}` in {}", config.path())
             })?;
-            let configured = match &environment.target.listen {
+            let TargetUse::Local(local) = &environment.target else {
+                anyhow::bail!("the target of `{name}` is a plugin: it has no agent");
+            };
+            let configured = match &local.listen {
                 crate::config::Listen::Tcp(address) => Listen::Tcp(*address),
                 crate::config::Listen::Unix(path) => Listen::Unix(path.clone()),
             };
             let state = Where::Home.state_dir(&config.app, name);
-            let patience = Some(environment.target.watchdog);
+            let patience = Some(local.watchdog);
             let listen = args.listen.clone().unwrap_or(configured);
-            (state, listen, patience, environment.target.sticky.clone())
+            (state, listen, patience, local.sticky.clone())
         }
         (None, None) => anyhow::bail!("say which environment: --environment NAME"),
     };

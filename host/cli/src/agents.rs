@@ -84,7 +84,9 @@ impl AgentProcess {
         std::fs::create_dir_all(state)
             .with_context(|| format!("cannot make {}", state.display()))?;
         let exe = std::env::current_exe().context("cannot find the program that is running")?;
-        let sticky = environment.target.sticky.as_ref();
+        let local = environment.target.local();
+        let local = local.context("its target is a plugin: it has no agent")?;
+        let sticky = local.sticky.as_ref();
         let sticky = sticky.map(|sticky| format!("--sticky={}", sticky.cookie()));
         let mut child = tokio::process::Command::new(exe)
             .arg("agent")
@@ -92,7 +94,7 @@ impl AgentProcess {
             .arg("--state")
             .arg(state)
             .arg("--listen")
-            .arg(environment.target.listen.to_string())
+            .arg(local.listen.to_string())
             .arg("--control")
             .arg(control(state))
             .arg("--ephemeral")

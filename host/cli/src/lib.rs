@@ -36,6 +36,7 @@ mod sandbox;
 mod seal;
 mod show;
 mod simulate;
+mod targets;
 mod tell;
 
 use std::borrow::Cow;
@@ -168,7 +169,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::simulate(args).await?,
         Command::Demo(args) => demo::demo(args).await?,
         Command::Init(args) => return init::run(&args, &root()?, out),
-        Command::Doctor(args) => return doctor::run(&args, &root()?, out),
+        Command::Doctor(args) => return doctor::run(&args, &root()?, out).await,
         Command::Release(args) => return release::run(&args, &root()?, out),
         Command::Status(args) => operate::status(args).await?,
         Command::Promote(args) => {

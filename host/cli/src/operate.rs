@@ -13,14 +13,14 @@ use baepo_runtime::target::Target;
 use clap::Args;
 use serde_json::json;
 
-use crate::agents::Where;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, TargetUse};
 use crate::error::one_line;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::render::terminal::{Paint, bar};
 use crate::run::{self, Work};
 use crate::show::Show;
+use crate::targets;
 
 /// How long a live run may take to hear what was said.
 const HEARING: Duration = Duration::from_secs(3);
@@ -69,13 +69,13 @@ pub(crate) struct StatusArgs {
     pub output: Output,
 }
 
-/// An environment whose agent answers.
+/// An environment whose target answers.
 pub(crate) struct At {
     /// The configuration that it is in.
     pub(crate) config: Config,
     /// The environment.
     pub(crate) environment: Environment,
-    /// Its agent.
+    /// Its target.
     pub(crate) target: Arc<dyn Target>,
 }
 
@@ -101,19 +101,23 @@ pub(crate) async fn reach(args: &EnvironmentArgs) -> anyhow::Result<At> {
 /// An environment of a configuration.
 ///
 /// # Errors
-/// If its agent does not answer.
+/// If its target does not answer.
 pub(crate) async fn at(config: &Config, environment: &Environment) -> anyhow::Result<At> {
-    let target = Where::Home.target(&config.app, &environment.name);
-    target.describe().await.with_context(|| {
-        format!(
-            "the agent of `{0}` does not answer; start it with: baepo agent --environment {0}",
-            environment.name
-        )
-    })?;
+    let target = targets::of(config, environment).await?;
+    target
+        .describe()
+        .await
+        .with_context(|| match &environment.target {
+            TargetUse::Local(_) => format!(
+                "the agent of `{0}` does not answer; start it with: baepo agent --environment {0}",
+                environment.name
+            ),
+            TargetUse::Plugin(_) => format!("the target of `{}` does not answer", environment.name),
+        })?;
     Ok(At {
         config: config.clone(),
         environment: environment.clone(),
-        target: Arc::new(target),
+        target,
     })
 }
 
@@ -298,8 +302,7 @@ pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
             .is_none_or(|name| *name == e.name)
     });
     for environment in chosen {
-        let target = Where::Home.target(&config.app, &environment.name);
-        match look(&target).await {
+        match look(&config, environment).await {
             Ok((state, fleet)) if args.output.is_json() => crate::print(
                 &json!({
                     "format": "baepo-status-1",
@@ -325,10 +328,13 @@ pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
             Err(reason) => {
                 exit = Exit::Failed;
                 let name = &environment.name;
-                crate::print(&format!(
-                    "{} {name}: {reason}\n  next: start its agent with: baepo agent --environment {name}",
-                    paint.bad("✗")
-                ));
+                let mut text = format!("{} {name}: {reason}", paint.bad("✗"));
+                if environment.target.local().is_some() {
+                    text.push_str(&format!(
+                        "\n  next: start its agent with: baepo agent --environment {name}"
+                    ));
+                }
+                crate::print(&text);
             }
         }
     }
@@ -339,8 +345,13 @@ pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
 ///
 /// # Errors
 /// Why it does not answer, for people.
-pub(crate) async fn look(target: &impl Target) -> Result<(StateDocument, Fleet), String> {
-    let state = baepo_runtime::driver::load(target).await;
+pub(crate) async fn look(
+    config: &Config,
+    environment: &Environment,
+) -> Result<(StateDocument, Fleet), String> {
+    let target = targets::of(config, environment).await;
+    let target = target.map_err(|error| format!("{error:#}"))?;
+    let state = baepo_runtime::driver::load(&*target).await;
     let (_, state) = state.map_err(|error| one_line(&error))?;
     let fleet = target.observe().await.map_err(|error| one_line(&error))?;
     Ok((state, fleet))

@@ -127,30 +127,13 @@ fn config_argument(arguments: impl Iterator<Item = OsString>) -> Option<PathBuf>
 
 /// The names that a configuration calls secrets.
 fn named(config: &Config) -> Vec<String> {
-    let mut names = Vec::new();
-    let environments = &config.environments;
-    let of_environments = environments.iter().flat_map(|environment| {
-        let deciders = environment.monitors.iter().chain([&environment.strategy]);
-        names.extend(
-            environment
-                .env
-                .values()
-                .filter_map(|variable| match variable {
-                    Variable::Secret(name) => Some(name.clone()),
-                    Variable::Literal(_) => None,
-                }),
-        );
-        deciders
+    let variables = config.environments.iter().flat_map(|e| e.env.values());
+    let of_instances = variables.filter_map(|variable| match variable {
+        Variable::Secret(name) => Some(name.clone()),
+        Variable::Literal(_) => None,
     });
-    let uses: Vec<_> = of_environments
-        .chain(&config.build)
-        .chain(&config.test)
-        .collect();
-    names.extend(
-        uses.iter()
-            .flat_map(|used| used.allow.secrets.iter().cloned()),
-    );
-    names
+    let of_plugins = config.plugins().flat_map(|used| used.allow.secrets.clone());
+    of_instances.chain(of_plugins).collect()
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use baepo_core::hook::PastRollout;
 use baepo_core::report::Report;
 use baepo_runtime::journal;
 
-use crate::agents::Where;
 use crate::config::Config;
+use crate::targets;
 
 /// How many journals are read for the sake of a report, the newest.
 const MOST_JOURNALS: usize = 20;
@@ -42,8 +42,10 @@ pub(crate) fn of_journals(folder: &Path, app: &str) -> Vec<PastRollout> {
 pub(crate) async fn of_targets(config: &Config) -> Vec<PastRollout> {
     let mut all = Vec::new();
     for environment in &config.environments {
-        let target = Where::Home.target(&config.app, &environment.name);
-        if let Ok((_, state)) = baepo_runtime::driver::load(&target).await {
+        let Ok(target) = targets::of(config, environment).await else {
+            continue;
+        };
+        if let Ok((_, state)) = baepo_runtime::driver::load(&*target).await {
             all.extend(state.environment.past);
         }
     }

@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use baepo_core::digest::Digest;
-use baepo_core::hook::HookError;
+use baepo_core::fleet::Description;
+use baepo_core::hook::{ConfigProblem, HookError};
 use baepo_core::rollout::{PinnedMonitor, PinnedPlugin};
 use baepo_core::verdict::Phase;
 use baepo_runtime::plugin::{
-    CallContext, CallError, Hook, HostOptions, Plugin, PluginHost, PluginSource,
+    CallContext, CallError, Hook, HostOptions, Plugin, PluginHost, PluginSource, TargetAnswer,
+    TargetCall,
 };
 
-use crate::config::{Config, Finding, Findings, PluginUse};
+use crate::config::{Config, Environment, Finding, Findings, PluginUse};
 use crate::error::one_line;
 use crate::plugin::supply::{Component, Supply};
 use crate::sandbox;
 
 /// The first-party components, embedded.
-pub(crate) const BUILTINS: [(&str, &[u8]); 11] = [
+pub(crate) const BUILTINS: [(&str, &[u8]); 12] = [
     (
         "command",
         include_bytes!("../../../plugins/dist/command.wasm"),
@@ -49,6 +51,10 @@ pub(crate) const BUILTINS: [(&str, &[u8]); 11] = [
         include_bytes!("../../../plugins/dist/prometheus.wasm"),
     ),
     ("http", include_bytes!("../../../plugins/dist/http.wasm")),
+    (
+        "programs",
+        include_bytes!("../../../plugins/dist/programs.wasm"),
+    ),
     (
         "digest",
         include_bytes!("../../../plugins/dist/digest.wasm"),
@@ -85,14 +91,23 @@ impl Loaded {
 /// The plugins of one environment.
 pub(crate) struct EnvironmentPlugins {
     name: String,
+    /// Where instances live, where that is a plugin, and what it says of itself.
+    pub target: Option<(Loaded, Option<Description>)>,
     /// Who decides.
     pub strategy: Loaded,
     /// Who judges.
     pub monitors: Vec<Loaded>,
+    /// Who tests the candidate before it gets traffic.
+    pub verify: Vec<Loaded>,
     phases: Vec<Vec<Phase>>,
 }
 
 impl EnvironmentPlugins {
+    /// What tests of the candidate are pinned to.
+    pub(crate) fn pinned_verify(&self) -> Vec<PinnedPlugin> {
+        self.verify.iter().map(Loaded::pinned).collect()
+    }
+
     /// The monitors and when they are asked.
     pub(crate) fn pinned_monitors(&self) -> Vec<PinnedMonitor> {
         let monitors = self.monitors.iter().zip(&self.phases);
@@ -139,29 +154,14 @@ impl Plugins {
         if !findings.is_empty() {
             return Err(config.findings(findings));
         }
-        let options = HostOptions {
-            policy: Some(supply.policy()),
-            ..sandbox::options(root)
-        };
-        let host = match PluginHost::new(options) {
-            Ok(host) => host,
-            Err(error) => {
-                let finding = Finding::new(config.locate("", ""), one_line(&error));
-                return Err(config.findings(vec![finding]));
-            }
-        };
-        let mut loader = Loader {
-            host,
-            config: &config,
-            supply: &supply,
-            components,
-            findings,
-        };
+        let mut loader = Loader::new(&config, &supply, components, root)?;
         let build = loader.load_all(&config.build, Hook::Build).await;
         let test = loader.load_all(&config.test, Hook::Test).await;
+        let verify = loader.load_all(&config.verify, Hook::Test).await;
         let feedback = loader.load_all(&config.feedback, Hook::Feedback).await;
         let mut environments = Vec::new();
         for environment in &config.environments {
+            let target = loader.load_described(environment).await;
             let strategy = loader.load(&environment.strategy, Hook::Strategy).await;
             let monitors = loader.load_all(&environment.monitors, Hook::Monitor).await;
             let mut phases = Vec::new();
@@ -172,8 +172,10 @@ impl Plugins {
             if let Some(strategy) = strategy {
                 environments.push(EnvironmentPlugins {
                     name,
+                    target,
                     strategy,
                     monitors,
+                    verify: verify.clone(),
                     phases,
                 });
             }
@@ -191,6 +193,24 @@ impl Plugins {
         })
     }
 
+    /// One target plugin of a configuration alone, for a command that is no run.
+    ///
+    /// # Errors
+    /// Why it cannot be used, at its place in the file.
+    pub(crate) async fn load_target(
+        config: &Config,
+        used: &PluginUse,
+        root: &Path,
+    ) -> Result<Loaded, Findings> {
+        let supply = Supply::open(config, root)?;
+        let mut findings = Vec::new();
+        let components = supply.gather([used].into_iter(), &mut findings).await;
+        let mut loader = Loader::new(config, &supply, components, root)?;
+        loader.findings = findings;
+        let loaded = loader.load(used, Hook::Target).await;
+        loaded.ok_or_else(|| config.findings(loader.findings))
+    }
+
     /// The plugins of one environment.
     pub(crate) fn environment(&self, name: &str) -> Option<&EnvironmentPlugins> {
         self.environments
@@ -199,7 +219,64 @@ impl Plugins {
     }
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(
+        config: &'a Config,
+        supply: &'a Supply<'a>,
+        components: BTreeMap<String, Component>,
+        root: &Path,
+    ) -> Result<Loader<'a>, Findings> {
+        let options = HostOptions {
+            policy: Some(supply.policy()),
+            ..sandbox::options(root)
+        };
+        let host = PluginHost::new(options).map_err(|error| {
+            let finding = Finding::new(config.locate("", ""), one_line(&error));
+            config.findings(vec![finding])
+        })?;
+        Ok(Loader {
+            host,
+            config,
+            supply,
+            components,
+            findings: Vec::new(),
+        })
+    }
+
+    /// The target of an environment, where it is a plugin. Its settings are
+    /// checked by the asking; where it cannot say what it is now, a run asks
+    /// again.
+    async fn load_described(
+        &mut self,
+        environment: &Environment,
+    ) -> Option<(Loaded, Option<Description>)> {
+        let target = self
+            .load(environment.target.plugin()?, Hook::Target)
+            .await?;
+        let (context, config) = (CallContext::bare(), target.config());
+        let call = target
+            .plugin
+            .target(&context, &config, TargetCall::Describe);
+        let description = match call.await.result {
+            Ok(Ok(TargetAnswer::Description(description))) => Some(description),
+            Err(CallError::Plugin(HookError::InvalidConfig(problems))) => {
+                self.blame(&target, &problems);
+                None
+            }
+            Ok(_) | Err(_) => None,
+        };
+        Some((target, description))
+    }
+
+    /// What a plugin says of its settings, each at its place.
+    fn blame(&mut self, plugin: &Loaded, problems: &[ConfigProblem]) {
+        let find = |p: &ConfigProblem| {
+            self.config
+                .locate_problem(&plugin.used, &p.path, &p.message)
+        };
+        self.findings.extend(problems.iter().map(find));
+    }
+
     async fn load_all(&mut self, uses: &[PluginUse], hook: Hook) -> Vec<Loaded> {
         let mut loaded = Vec::new();
         for used in uses {
@@ -228,7 +305,7 @@ impl Loader<'_> {
             limits,
         };
         let digest = component.digest;
-        let plugin = match self.host.load(source).await {
+        let plugin = match sandbox::patiently(&used.name, self.host.load(source)).await {
             Ok(plugin) => plugin.require(hook).map(|()| plugin),
             Err(error) => Err(error),
         };
@@ -267,10 +344,7 @@ impl Loader<'_> {
         match outcome.result {
             Ok(phases) => phases,
             Err(CallError::Plugin(HookError::InvalidConfig(problems))) => {
-                self.findings.extend(problems.iter().map(|p| {
-                    self.config
-                        .locate_problem(&monitor.used, &p.path, &p.message)
-                }));
+                self.blame(monitor, &problems);
                 Vec::new()
             }
             Err(error) => {

@@ -56,17 +56,23 @@ impl Cast {
             stable: Some(self.stable),
             ..State::default()
         };
+        let mut limits = environment.limits;
+        if let Some((_, Some(target))) = &plugins.target {
+            limits.weight_granularity = target.weight_granularity;
+        }
         let begin = Begin {
             run: run.into(),
             candidate: self.candidate,
             settings: Settings {
                 environment: environment.name.clone(),
                 instances: environment.instances,
-                limits: environment.limits,
+                limits,
                 on_no_evidence: environment.on_no_evidence,
                 deadlines,
                 strategy: plugins.strategy.pinned(),
                 monitors: plugins.pinned_monitors(),
+                // Which a forecast takes to pass.
+                verify: plugins.pinned_verify(),
                 // What comes after it is what is rehearsed.
                 needs_approval: false,
             },

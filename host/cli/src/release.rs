@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use baepo_runtime::release::{Change, Origin, Record, ReleaseError, ReleaseStore, diff};
+use baepo_runtime::release::{Change, How, Origin, Record, ReleaseError, ReleaseStore, diff};
 use clap::Subcommand;
 use serde_json::json;
 
@@ -152,15 +152,18 @@ fn list_line(record: &Record) -> String {
 fn show_text(record: &Record) -> String {
     let manifest = &record.manifest;
     let mut text = format!(
-        "{}\n  app          {}\n  environment  {}\n  revision     {} {}\n  made         {}\n  command      {}\n",
+        "{}\n  app          {}\n  environment  {}\n  revision     {} {}\n  made         {}\n",
         record.digest,
         manifest.app,
         manifest.environment,
         record.revision.short(),
         record.revision.summary,
         record.recorded_at.rfc3339(),
-        shell_words::join(&manifest.run.command),
     );
+    text.push_str(&match &manifest.how {
+        How::Run(run) => format!("  command      {}\n", shell_words::join(&run.command)),
+        How::Target(with) => format!("  target       {with}\n"),
+    });
     for file in &manifest.files {
         let origin = match file.origin {
             Origin::Built => "built",
@@ -197,18 +200,16 @@ fn change_text(change: &Change) -> String {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use baepo_core::hook::BuiltFile;
     use baepo_core::release::Revision;
-    use baepo_core::time::Time;
-    use baepo_runtime::release::{Recipe, Secret, SecretKey, prepare};
-    use baepo_runtime::target::Workload;
+    use baepo_core::time::{Millis, Time};
+    use baepo_runtime::release::{Recipe, RunEntry, Secret, SecretKey, prepare};
     use expect_test::expect;
 
     fn keep(root: &Path, content: &str, mode: &str) -> String {
         std::fs::write(root.join("shop"), content).unwrap();
-        let second = Duration::from_secs(1);
+        let second = Millis(1_000);
         let recipe = Recipe {
             app: "shop",
             environment: "production",
@@ -228,16 +229,14 @@ mod tests {
             env: &BTreeMap::from([("MODE".to_owned(), mode.to_owned())]),
             secrets: &BTreeMap::from([("URL".to_owned(), Secret::new("DB_URL", "hidden"))]),
             key: &SecretKey::from_bytes([1; 32]),
-            workload: &Workload {
+            how: How::Run(RunEntry {
                 command: vec!["shop".to_owned(), "a b".to_owned()],
-                env: Vec::new(),
-                secret_env: Vec::new(),
                 health_path: "/".to_owned(),
-                health_interval: second,
-                health_timeout: second,
-                drain_deadline: second,
-                stop_deadline: second,
-            },
+                health_interval_ms: second,
+                health_timeout_ms: second,
+                drain_deadline_ms: second,
+                stop_deadline_ms: second,
+            }),
         };
         let store = ReleaseStore::new(root.join(FOLDER));
         prepare(&recipe, &store, Time(0))

@@ -2,8 +2,12 @@
 //! kept, and who compiles.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use baepo_runtime::plugin::{CacheOptions, Compiler, HostOptions};
+
+/// After how long somebody wants to know what is waited for.
+const LONG: Duration = Duration::from_secs(2);
 
 /// Events that run only what people with write access have put there. In all
 /// others the code of a stranger may have run in this job before.
@@ -26,6 +30,19 @@ pub(crate) fn options(checkout: &Path) -> HostOptions {
             arguments: vec!["compile-component".into()],
         }),
         ..HostOptions::default()
+    }
+}
+
+/// The same, and a word for people where it takes long: the first time a large
+/// plugin is compiled.
+pub(crate) async fn patiently<T>(name: &str, loading: impl Future<Output = T>) -> T {
+    let mut loading = std::pin::pin!(loading);
+    tokio::select! {
+        loaded = &mut loading => loaded,
+        () = tokio::time::sleep(LONG) => {
+            crate::complain(&format!("compiling the plugin `{name}` …"));
+            loading.await
+        }
     }
 }
 

@@ -82,6 +82,16 @@ pub struct TestCase {
     pub line: Option<u32>,
 }
 
+impl TestCase {
+    /// Its class, where it has one, and its name.
+    pub fn full_name(&self) -> String {
+        match self.class_name.as_str() {
+            "" => self.name.clone(),
+            class => alloc::format!("{class} {}", self.name),
+        }
+    }
+}
+
 /// Test cases that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -114,7 +124,28 @@ pub struct TestCounts {
     pub skipped: u32,
 }
 
+impl TestCounts {
+    /// Whether a report with these counts shows that all is well: nothing failed,
+    /// and there was a case. A test that never ran has shown nothing.
+    pub fn has_passed(&self) -> bool {
+        self.failed == 0 && self.passed + self.skipped > 0
+    }
+}
+
 impl TestReport {
+    /// The first cases that failed or errored, at most so many, by full name and
+    /// message.
+    pub fn failures(&self, limit: usize) -> Vec<(String, String)> {
+        let cases = self.suites.iter().flat_map(|suite| &suite.cases);
+        let failures = cases.filter_map(|case| match &case.outcome {
+            CaseOutcome::Failed(message) | CaseOutcome::Errored(message) => {
+                Some((case.full_name(), message.clone()))
+            }
+            CaseOutcome::Passed | CaseOutcome::Skipped(_) => None,
+        });
+        failures.take(limit).collect()
+    }
+
     /// How many passed, failed (or errored) and were skipped.
     pub fn counts(&self) -> TestCounts {
         let mut counts = TestCounts::default();

@@ -1,4 +1,6 @@
-//! What every target promises: staging, fencing, the lease, the document.
+//! What every target promises: staging, fencing, the lease, the document; and
+//! what the agent promises beside that. The first is asked of every target: each
+//! `pub(super)` function is one promise.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -7,181 +9,208 @@ use baepo_core::digest::Digest;
 use baepo_core::fleet::Route;
 use baepo_core::weight::BasisPoints;
 use baepo_runtime::target::local::{Agent, AgentError, LocalTarget, StoreError};
-use baepo_runtime::target::{Target, TargetError, Token};
+use baepo_runtime::target::{Document, Staging, Target, TargetError, Token};
 
-use super::{Site, get, metrics, options, staging};
+use super::{Site, get, metrics, observed, options, staging};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-#[tokio::test]
-async fn a_release_is_staged_scaled_routed_and_discarded() {
-    let site = Site::start().await;
-    let one = staging(1, &[]);
-    let digest = site.stage(&one).await;
-    assert_eq!(site.stage(&one).await, digest);
-    assert!(get(&site.address, "/").await.contains("no-route"));
-    site.scaled(digest, 2).await;
-    assert!(get(&site.address, "/").await.starts_with("HTTP/1.1 503"));
-    site.route(&Route::all(digest)).await;
-    assert!(get(&site.address, "/").await.ends_with("bread by v1\n"));
-    assert!(
-        get(&site.address, "/env?OVEN_KEY")
-            .await
-            .ends_with("hot-and-secret")
-    );
+/// A target whose lease the test holds, and where its users are.
+pub(super) struct Place<'a> {
+    pub(super) target: &'a dyn Target,
+    pub(super) token: Token,
+    pub(super) address: &'a str,
+}
 
-    let fleet = site.target.observe().await.unwrap();
+impl Place<'_> {
+    async fn scaled(&self, digest: Digest, instances: u32) {
+        let scaled = self.target.scale(self.token, digest, instances).await;
+        scaled.expect("the order is taken");
+        let what = "all are ready and no other is left";
+        observed(self.target, digest, what, |seen| {
+            seen.ready == instances && seen.starting == 0 && seen.draining == 0
+        })
+        .await;
+    }
+
+    async fn route(&self, route: &Route) {
+        let routed = self.target.route(self.token, route).await;
+        routed.expect("the route is taken");
+    }
+}
+
+pub(super) async fn staged_scaled_routed_and_discarded(place: &Place<'_>, one: &Staging) {
+    let (target, token, digest) = (place.target, place.token, one.release.digest);
+    for _ in 0..2 {
+        target.stage(token, one).await.expect("it is staged");
+    }
+    assert!(get(place.address, "/").await.contains("no-route"));
+    place.scaled(digest, 2).await;
+    assert!(get(place.address, "/").await.starts_with("HTTP/1.1 503"));
+    place.route(&Route::all(digest)).await;
+    assert!(get(place.address, "/").await.ends_with("bread by v1\n"));
+    assert!(get(place.address, "/").await.ends_with("bread by v1\n"));
+
+    let fleet = target.observe().await.unwrap();
     assert_eq!(
         (fleet.route, fleet.instances[0].endpoints.len()),
         (Route::all(digest), 2)
     );
-    let telemetry = site.target.telemetry(digest).await.unwrap().unwrap();
+    let telemetry = target.telemetry(digest).await.unwrap().unwrap();
     assert_eq!((telemetry.requests, telemetry.failures), (2, 0));
-    assert_eq!(
-        site.target
-            .telemetry(Digest::from_bytes([9; 32]))
-            .await
-            .unwrap(),
-        None
-    );
+    let nobody = Digest::from_bytes([9; 32]);
+    assert_eq!(target.telemetry(nobody).await.unwrap(), None);
 
-    let refused = site.target.discard(site.token, digest).await.unwrap_err();
-    assert!(matches!(refused, TargetError::Refused(_)), "{refused}");
-    site.route(&Route::NONE).await;
-    site.scaled(digest, 0).await;
-    site.target.discard(site.token, digest).await.unwrap();
-    site.target.discard(site.token, digest).await.unwrap();
-    assert_eq!(site.target.observe().await.unwrap().instances, []);
+    let refused = target.discard(token, digest).await.unwrap_err();
+    assert!(
+        matches!(&refused, TargetError::Refused(why) if why.contains("still has instances or traffic")),
+        "{refused}"
+    );
+    place.route(&Route::NONE).await;
+    place.scaled(digest, 0).await;
+    target.discard(token, digest).await.unwrap();
+    target.discard(token, digest).await.unwrap();
+    assert_eq!(target.observe().await.unwrap().instances, []);
+}
+
+pub(super) async fn refuses_what_is_not_staged(place: &Place<'_>) {
+    let digest = Digest::from_bytes([7; 32]);
+    for refused in [
+        place.target.scale(place.token, digest, 1).await,
+        place.target.route(place.token, &Route::all(digest)).await,
+    ] {
+        let why = refused.unwrap_err().to_string();
+        let wanted = "release 070707070707 is not staged here";
+        assert!(why.ends_with(wanted), "{why}");
+    }
+}
+
+pub(super) async fn refuses_a_changed_file(place: &Place<'_>, mut staging: Staging) {
+    staging.files[0].sha256 = Digest::from_bytes([3; 32]);
+    let refused = place.target.stage(place.token, &staging).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("not sha256:0303"), "{refused}");
+}
+
+/// `staging` makes a release of a mark.
+pub(super) async fn has_one_holder(place: &Place<'_>, staging: impl Fn(u8) -> Staging) {
+    let (target, token) = (place.target, place.token);
+    let digest = staging(1).release.digest;
+    target
+        .stage(token, &staging(1))
+        .await
+        .expect("it is staged");
+    let held = target.acquire("other", None, MINUTE).await.unwrap_err();
+    assert!(
+        matches!(&held, TargetError::Held(lease) if lease.holder == "test"),
+        "{held}"
+    );
+    let renewed = target.acquire("test", Some(token), MINUTE).await.unwrap();
+    assert_eq!(renewed.token, token);
+
+    target.release(token).await.unwrap();
+    let newer = target.acquire("other", None, Duration::ZERO).await.unwrap();
+    assert!(newer.token > token);
+    // The new lease has run out already; the old holder is fenced off all the
+    // same.
+    for outcome in [
+        target.scale(token, digest, 1).await,
+        target.route(token, &Route::NONE).await,
+        target.stage(token, &staging(2)).await,
+        target.discard(token, digest).await,
+        target.release(token).await,
+        target.save_state(Some(token), 0, b"{}").await.map(|_| ()),
+        target
+            .acquire("test", Some(token), MINUTE)
+            .await
+            .map(|_| ()),
+    ] {
+        assert!(matches!(outcome, Err(TargetError::Fenced)), "{outcome:?}");
+    }
+    assert_eq!(target.observe().await.unwrap().of(digest).asked, 0);
+    let invented = target.scale(Token(99), digest, 1).await;
+    let invented = invented.unwrap_err().to_string();
+    assert_eq!(invented, "token 99 was never given out");
+}
+
+/// The version and the content that it ends with.
+pub(super) async fn saves_only_over_what_was_read(place: &Place<'_>) -> Document {
+    let (target, token) = (place.target, place.token);
+    let first = target.load_state().await.unwrap();
+    assert_eq!((first.version, first.bytes.len()), (0, 0));
+    let version = target.save_state(Some(token), 0, b"one").await.unwrap();
+    let conflict = target.save_state(Some(token), 0, b"two").await;
+    assert!(
+        matches!(conflict, Err(TargetError::Conflict)),
+        "{conflict:?}"
+    );
+    // A renewal is no change of the state.
+    target.acquire("test", Some(token), MINUTE).await.unwrap();
+    // Signals of people need no lease.
+    let version = target.save_state(None, version, b"three").await.unwrap();
+    let large = vec![b'x'; (256 << 10) + 1];
+    assert!(matches!(
+        target.save_state(None, version, &large).await,
+        Err(TargetError::Refused(_))
+    ));
+    let bytes = b"three".to_vec();
+    Document { version, bytes }
+}
+
+fn place(site: &Site) -> Place<'_> {
+    Place {
+        target: &site.target,
+        token: site.token,
+        address: &site.address,
+    }
+}
+
+#[tokio::test]
+async fn a_release_is_staged_scaled_routed_and_discarded() {
+    let site = Site::start().await;
+    staged_scaled_routed_and_discarded(&place(&site), &staging(1, &[])).await;
+    site.end().await;
+}
+
+#[tokio::test]
+async fn instances_have_the_secrets_of_their_release() {
+    let site = Site::start().await;
+    let digest = site.stage(&staging(1, &[])).await;
+    site.scaled(digest, 1).await;
+    site.route(&Route::all(digest)).await;
+    let said = get(&site.address, "/env?OVEN_KEY").await;
+    assert!(said.ends_with("hot-and-secret"), "{said}");
     site.end().await;
 }
 
 #[tokio::test]
 async fn what_is_not_staged_is_refused_with_its_name() {
     let site = Site::start().await;
-    let digest = Digest::from_bytes([7; 32]);
-    let scaled = site
-        .target
-        .scale(site.token, digest, 1)
-        .await
-        .unwrap_err()
-        .to_string();
-    let routed = site
-        .target
-        .route(site.token, &Route::all(digest))
-        .await
-        .unwrap_err()
-        .to_string();
-    assert_eq!(
-        (scaled.as_str(), routed.as_str()),
-        ("release 070707070707 is not staged here", scaled.as_str())
-    );
+    refuses_what_is_not_staged(&place(&site)).await;
     site.end().await;
 }
 
 #[tokio::test]
 async fn a_file_that_is_not_what_it_was_said_to_be_is_refused() {
     let site = Site::start().await;
-    let mut staging = staging(1, &[]);
-    staging.files[0].sha256 = Digest::from_bytes([3; 32]);
-    let refused = site
-        .target
-        .stage(site.token, &staging)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(refused.contains("not sha256:0303"), "{refused}");
+    refuses_a_changed_file(&place(&site), staging(1, &[])).await;
     site.end().await;
 }
 
 #[tokio::test]
 async fn the_lease_has_one_holder_and_older_tokens_change_nothing() {
     let site = Site::start().await;
-    let digest = site.stage(&staging(1, &[])).await;
-    let held = site
-        .target
-        .acquire("other", None, MINUTE)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&held, TargetError::Held(lease) if lease.holder == "test"),
-        "{held}"
-    );
-    let renewed = site
-        .target
-        .acquire("test", Some(site.token), MINUTE)
-        .await
-        .unwrap();
-    assert_eq!(renewed.token, site.token);
-
-    site.target.release(site.token).await.unwrap();
-    let newer = site
-        .target
-        .acquire("other", None, Duration::ZERO)
-        .await
-        .unwrap();
-    assert!(newer.token > site.token);
-    // The new lease has run out already; it is fenced off all the same.
-    for outcome in [
-        site.target.scale(site.token, digest, 1).await,
-        site.target.route(site.token, &Route::NONE).await,
-        site.target.stage(site.token, &staging(2, &[])).await,
-        site.target.discard(site.token, digest).await,
-        site.target.release(site.token).await,
-        site.target
-            .save_state(Some(site.token), 0, b"{}")
-            .await
-            .map(|_| ()),
-        site.target
-            .acquire("test", Some(site.token), MINUTE)
-            .await
-            .map(|_| ()),
-    ] {
-        assert!(matches!(outcome, Err(TargetError::Fenced)), "{outcome:?}");
-    }
-    assert_eq!(site.target.observe().await.unwrap().of(digest).asked, 0);
-    let invented = site
-        .target
-        .scale(Token(99), digest, 1)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert_eq!(invented, "token 99 was never given out");
+    has_one_holder(&place(&site), |mark| staging(mark, &[])).await;
     site.end().await;
 }
 
 #[tokio::test]
 async fn the_document_is_saved_only_over_the_version_that_was_read() {
     let site = Site::start().await;
-    let first = site.target.load_state().await.unwrap();
-    assert_eq!((first.version, first.bytes.len()), (0, 0));
-    let version = site
-        .target
-        .save_state(Some(site.token), 0, b"one")
-        .await
-        .unwrap();
-    let conflict = site.target.save_state(Some(site.token), 0, b"two").await;
-    assert!(
-        matches!(conflict, Err(TargetError::Conflict)),
-        "{conflict:?}"
-    );
-    // Signals of people need no lease.
-    let version = site
-        .target
-        .save_state(None, version, b"three")
-        .await
-        .unwrap();
-    let large = vec![b'x'; (256 << 10) + 1];
-    assert!(matches!(
-        site.target.save_state(None, version, &large).await,
-        Err(TargetError::Refused(_))
-    ));
+    let saved = saves_only_over_what_was_read(&place(&site)).await;
     let dir = site.leave().await;
     let site = Site::resume(dir).await;
-    let document = site.target.load_state().await.unwrap();
-    assert_eq!(
-        (document.version, document.bytes.as_slice()),
-        (version, b"three".as_slice())
-    );
+    assert_eq!(site.target.load_state().await.unwrap(), saved);
     site.end().await;
 }
 

@@ -4,7 +4,8 @@ mod contract;
 mod flips;
 mod handover;
 mod instances;
-mod process;
+pub(crate) mod plugin;
+pub(crate) mod process;
 mod restart;
 mod under_load;
 
@@ -137,7 +138,7 @@ impl Site {
 }
 
 pub(crate) async fn observed(
-    target: &LocalTarget,
+    target: &dyn Target,
     digest: Digest,
     what: &str,
     is_so: impl Fn(&Instances) -> bool,
@@ -193,6 +194,7 @@ pub(crate) fn staging(mark: u8, env: &[(&str, &str)]) -> Staging {
             executable: true,
             source: PathBuf::from(PROGRAM),
         }],
+        manifest: String::new(),
     }
 }
 

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use baepo_core::digest::Digest;
+use baepo_core::hook::{CaseOutcome, Suite, TestCase, TestReport};
 use baepo_core::release::{Release, Revision};
 use baepo_core::rollout::{
-    Begin, Command, Deadlines, Decision, Environment, Intent, Limits, OnNoEvidence, PinnedMonitor,
-    PinnedPlugin, Settings, View,
+    Begin, Command, Deadlines, Decision, Environment, Intent, Limits, Observation, OnNoEvidence,
+    PinnedMonitor, PinnedPlugin, Settings, View,
 };
 use baepo_core::time::{Millis, Time};
-use baepo_core::verdict::{Phase, Verdict};
+use baepo_core::verdict::{Judged, Phase, Verdict};
 use baepo_core::weight::BasisPoints;
 
 use super::script;
@@ -99,6 +100,52 @@ impl Evidence {
             Evidence::Inconclusive => Verdict::Inconclusive,
         }
     }
+
+    /// What the one monitor says at this share.
+    pub(crate) fn observation(self, weight: BasisPoints) -> Observation {
+        Observation {
+            memory: vec![7],
+            judged: Judged {
+                monitor: "judge".into(),
+                verdict: self.verdict(weight),
+                reason: "as the case says".into(),
+                measurements: Vec::new(),
+                findings: Vec::new(),
+            },
+        }
+    }
+}
+
+/// What a test of the candidate finds before it gets traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tests {
+    /// There is none.
+    None,
+    Pass,
+    Fail,
+}
+
+impl Tests {
+    pub(crate) fn report(self) -> TestReport {
+        let outcome = match self {
+            Tests::None | Tests::Pass => CaseOutcome::Passed,
+            Tests::Fail => CaseOutcome::Failed("as the case says".into()),
+        };
+        TestReport {
+            suites: vec![Suite {
+                name: String::new(),
+                cases: vec![TestCase {
+                    name: "smoke".into(),
+                    class_name: String::new(),
+                    outcome,
+                    duration: None,
+                    file: None,
+                    line: None,
+                }],
+            }],
+            annotations: Vec::new(),
+        }
+    }
 }
 
 /// Something from outside.
@@ -146,6 +193,7 @@ pub(crate) struct Case {
     pub(crate) n: u32,
     pub(crate) start: Start,
     pub(crate) evidence: Evidence,
+    pub(crate) tests: Tests,
     pub(crate) policy: OnNoEvidence,
     pub(crate) surge: u32,
     pub(crate) unavailable: u32,
@@ -163,6 +211,9 @@ impl fmt::Display for Case {
         )?;
         write!(f, "/surge={}/unavailable={}", self.surge, self.unavailable)?;
         write!(f, "/grain={}/unjudged={}", self.grain, self.unjudged)?;
+        if self.tests != Tests::None {
+            write!(f, "/tests={:?}", self.tests)?;
+        }
         for planned in &self.events {
             let Planned {
                 decision,
@@ -187,6 +238,7 @@ impl Case {
             n,
             start: Start::Serving,
             evidence: Evidence::Healthy,
+            tests: Tests::None,
             policy: OnNoEvidence::Hold,
             surge,
             unavailable: 0,
@@ -254,6 +306,10 @@ impl Case {
             },
             strategy: plugin(&self.who.name()),
             needs_approval: false,
+            verify: match self.tests {
+                Tests::None => Vec::new(),
+                Tests::Pass | Tests::Fail => vec![plugin("smoke")],
+            },
             monitors: vec![PinnedMonitor {
                 plugin: plugin("judge"),
                 phases: match self.evidence {

@@ -10,7 +10,7 @@ use baepo_core::time::{Millis, Time};
 use baepo_core::verdict::{Phase, Verdict};
 use baepo_core::weight::BasisPoints;
 
-use super::case::Case;
+use super::case::{Case, Tests};
 
 /// What a checker knows, all of it from records, acts and the fleet.
 #[derive(Debug, Clone)]
@@ -28,6 +28,10 @@ pub(crate) struct Checker {
     stable: Option<Digest>,
     candidate: Digest,
     exclusive: bool,
+    /// Whether the candidate is to be tested before it gets traffic, and has
+    /// passed.
+    tested: bool,
+    passed: bool,
     judged: bool,
     failing: bool,
     bake: bool,
@@ -85,6 +89,8 @@ impl Checker {
             stable: None,
             candidate: super::case::NEW,
             exclusive: false,
+            tested: case.tests != Tests::None,
+            passed: false,
             judged: false,
             failing: false,
             bake: false,
@@ -119,6 +125,7 @@ impl Checker {
                     stable: stable.as_ref().map(|stable| stable.digest),
                     candidate: begin.candidate.digest,
                     begun: true,
+                    passed: false,
                     judged: false,
                     failing: false,
                     exclusive: false,
@@ -223,6 +230,9 @@ impl Checker {
                 self.kind = None;
             }
             Entry::Closed { .. } => self.kind = None,
+            Entry::Verified { verified } => {
+                self.passed = verified.iter().all(|found| found.objection().is_none());
+            }
             Entry::Flapped
             | Entry::Weighed { .. }
             | Entry::Staged
@@ -298,6 +308,10 @@ impl Checker {
     fn may_grow(&self, now: Time, digest: Digest, to: u32, ready: u32, fleet: &Fleet) -> Check {
         ensure(ready > 0, || {
             format!("{to} to {digest:?}, which has nobody ready")
+        })?;
+        let is_known = self.kind == Some(Kind::Rollback) || digest != self.candidate;
+        ensure(!self.tested || self.passed || is_known, || {
+            format!("{to} to a candidate that was not tested")
         })?;
         let mends = digest != self.candidate && fleet.of(self.candidate).ready == 0;
         let late = self.back.is_some_and(|since| now >= since + self.patience);

@@ -3,7 +3,7 @@
 use baepo_core::rollout::{Command, OnNoEvidence, Outcome};
 use baepo_core::time::Millis;
 
-use super::case::{Case, Event, Evidence, NEW, OLD, RECREATE, Start, Who};
+use super::case::{Case, Event, Evidence, NEW, OLD, RECREATE, Start, Tests, Who};
 use super::script;
 
 impl Case {
@@ -11,6 +11,15 @@ impl Case {
     pub(super) fn expected(&self) -> Option<Outcome> {
         if !self.events.is_empty() || matches!(self.who, Who::Hostile(_)) {
             return None;
+        }
+        if self.tests == Tests::Fail {
+            return match self.start {
+                Start::Serving => Some(Outcome::RolledBack),
+                Start::Nothing => Some(Outcome::Failed),
+                // What served before is not tested again.
+                Start::Warm | Start::Cold => Some(Outcome::Succeeded),
+                Start::Same | Start::RolledBack => None,
+            };
         }
         match (self.start, self.evidence) {
             // What it must end as is not in a rollout: there is none.
@@ -62,6 +71,15 @@ pub(super) fn plain(n: u32) -> Vec<Case> {
             cases.push(Case::new(Who::Canary, n).with(|case| {
                 (case.start, case.evidence) = (start, evidence);
             }));
+        }
+    }
+    for tests in [Tests::Pass, Tests::Fail] {
+        for who in Who::ALL {
+            cases.push(Case::new(who, n).with(|case| case.tests = tests));
+        }
+        for start in [Start::Nothing, Start::Warm, Start::Cold] {
+            let case = Case::new(Who::Canary, n);
+            cases.push(case.with(|case| (case.start, case.tests) = (start, tests)));
         }
     }
     for start in [Start::Same, Start::RolledBack] {
@@ -168,6 +186,7 @@ pub(super) fn seeded(seed: u64) -> Case {
         };
         case = case.event(1 + dice.roll(12) as u32, dice.roll(9_000), event);
     }
+    case.tests = [Tests::None, Tests::None, Tests::Pass, Tests::Fail][dice.roll(4) as usize];
     case
 }
 
@@ -234,6 +253,9 @@ pub(super) fn hostile(seed: u64) -> Case {
         case.surge = (seed / 10 % 4) as u32;
         case.unjudged = [10_000, 100][(seed / 40 % 2) as usize];
         case.grain = [1, 1, 2_500][(seed / 80 % 3) as usize];
+        if seed % 3 == 1 {
+            case.tests = Tests::Pass;
+        }
         // Where instances come and go, a share may be smaller than asked for.
         if seed / 240 % 2 == 1 {
             let decision = 1 + (seed % 7) as u32;

@@ -3,11 +3,10 @@
 use baepo_core::fleet::Fleet;
 use baepo_core::rollout::{
     Answer, Call, CallError, CallId, Cause, Command, Counted, Done, Entry, Environment, Input,
-    Intent, Machine, Observation, Operation, Outcome, Output, Record, Signal, Step,
+    Intent, Machine, Operation, Outcome, Output, Record, Signal, Step, VerifyRequest,
 };
 use baepo_core::telemetry::Telemetry;
 use baepo_core::time::{Millis, Time};
-use baepo_core::verdict::Judged;
 
 use super::case::{Case, Event, NEW, NEXT, Planned, Start};
 use super::check::Checker;
@@ -73,6 +72,10 @@ pub(crate) enum Stop {
     Resumed(Done),
     /// A record was handed out; the run may be cloned here to crash it.
     Recorded,
+}
+
+fn is_asked_of_plugins(call: &Call) -> bool {
+    matches!(call, Call::Decide(_) | Call::Judge(_) | Call::Verify(_))
 }
 
 impl<'a> Run<'a> {
@@ -259,7 +262,7 @@ impl<'a> Run<'a> {
     }
 
     fn call(&mut self, id: CallId, call: Call) -> Result<(), String> {
-        if matches!(call, Call::Decide(_) | Call::Judge(_)) {
+        if is_asked_of_plugins(&call) {
             self.advance(self.now + THINKING)?;
             if !self.machine.is_waiting_for(id) {
                 return Ok(());
@@ -276,8 +279,7 @@ impl<'a> Run<'a> {
     }
 
     fn answer(&mut self, call: Call) -> Result<Result<Answer, CallError>, String> {
-        let outside = !matches!(call, Call::Decide(_) | Call::Judge(_));
-        if outside && self.now < self.world.unreachable_until {
+        if !is_asked_of_plugins(&call) && self.now < self.world.unreachable_until {
             return Ok(Err(CallError::Unreachable("no answer".into())));
         }
         let lost = self.wire.is_deaf(self.now);
@@ -314,21 +316,15 @@ impl<'a> Run<'a> {
                 Ok(decision) => Answer::Decision(decision),
                 Err(why) => return Ok(Err(CallError::Refused(why))),
             },
+            Call::Verify(requests) => {
+                let report =
+                    |asked: VerifyRequest| (asked.plugin.name, Ok(self.case.tests.report()));
+                Answer::Reports(requests.into_iter().map(report).collect())
+            }
             Call::Judge(requests) => {
                 let fleet = self.world.fleet(self.now);
-                let observation = |digest| {
-                    let verdict = self.case.evidence.verdict(fleet.route.weight(digest));
-                    Observation {
-                        memory: vec![7],
-                        judged: Judged {
-                            monitor: "judge".into(),
-                            verdict,
-                            reason: "as the case says".into(),
-                            measurements: Vec::new(),
-                            findings: Vec::new(),
-                        },
-                    }
-                };
+                let observation =
+                    |digest| self.case.evidence.observation(fleet.route.weight(digest));
                 let blind = self.wire.is_blind(self.now);
                 let observations = requests.into_iter().map(|(monitor, request)| {
                     let said = match blind {

@@ -3,7 +3,7 @@
 use baepo_core::rollout::OnNoEvidence;
 use baepo_core::time::Millis;
 
-use super::case::{Case, Evidence};
+use super::case::{Case, Evidence, Tests};
 
 /// Why a case fails; `None` where it does not.
 pub(crate) type Fails<'a> = dyn Fn(&Case) -> Option<String> + 'a;
@@ -34,6 +34,7 @@ fn simpler(case: &Case) -> Vec<Case> {
         }
     }
     cases.push(case.clone().with(|case| case.evidence = Evidence::Healthy));
+    cases.push(case.clone().with(|case| case.tests = Tests::None));
     cases.push(case.clone().with(|case| case.policy = OnNoEvidence::Hold));
     cases.push(case.clone().with(|case| case.unavailable = 0));
     cases.push(case.clone().with(|case| case.unjudged = 10_000));

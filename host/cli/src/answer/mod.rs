@@ -20,7 +20,6 @@ use baepo_core::rollout::Command;
 use baepo_runtime::target::TargetError;
 use clap::Args;
 
-use crate::agents::Where;
 use crate::config::{Config, Environment};
 use crate::exit::Exit;
 use crate::github::output;
@@ -263,8 +262,7 @@ async fn status(config: &Config, order: &Order) -> String {
     let mut all = Vec::new();
     for environment in chosen(config, order) {
         let name = &environment.name;
-        let target = Where::Home.target(&config.app, name);
-        all.push(match operate::look(&target).await {
+        all.push(match operate::look(config, environment).await {
             Ok((state, fleet)) => operate::describe(name, &state, &fleet, Paint(false)),
             Err(why) => format!("✗ {name}: {why}"),
         });

@@ -26,8 +26,8 @@ pub struct ConfigFile {
     pub build: Option<Build>,
     /// How a revision is tested before anything is released.
     pub test: Option<Test>,
-    /// Test plugins that are run against a running candidate.
-    pub verify: Option<Vec<PluginItem>>,
+    /// How the candidate is tested while it runs and before it gets traffic.
+    pub verify: Option<Test>,
     /// What belongs to a release beside the files that were built.
     pub release: Option<ReleaseFile>,
     /// Where releases are rolled out to, by name.
@@ -352,8 +352,12 @@ pub struct TargetFile {
     pub local: Option<LocalFile>,
     /// A cluster. Comes in a later version.
     pub kubernetes: Option<Map<String, Value>>,
-    /// A component of yours. Comes in a later version.
+    /// A plugin that drives another place.
+    #[schemars(example = &"./our-cloud/plugin.wasm")]
     pub plugin: Option<PluginItem>,
+    /// How many instances a plugin is to run (1); `local` has its own.
+    #[schemars(range(min = 1, max = 1000), example = 4)]
+    pub instances: Option<u32>,
 }
 
 /// Processes on one machine, behind baepo's own router.

@@ -25,18 +25,18 @@ mod tests;
 pub mod unit;
 pub(crate) mod yaml;
 
-pub(crate) use file::PluginLimitsFile;
+pub(crate) use file::{AllowFile, PluginLimitsFile};
 pub use file::{Event, OnCancel};
 pub use finding::{
     Blame, Finding, Findings, Span, check_spelling, is_stderr_coloured, is_stdout_coloured,
 };
 pub use github::{Commands, CommandsFile, CommentMode, Github, GithubFile, Permission, Switch};
 pub use model::{
-    Allow, Config, Environment, Listen, LocalTarget, PluginLimits, PluginRef, PluginUse, Template,
-    Variable,
+    Allow, Config, Environment, Listen, LocalTarget, PluginLimits, PluginRef, PluginUse, TargetUse,
+    Template, Variable,
 };
 
-pub(crate) use plugin_use::{UNASKED, resolve_plugin_limits};
+pub(crate) use plugin_use::{UNASKED, resolve_allow, resolve_plugin_limits};
 
 /// Where the file is looked for, in this order.
 pub const DEFAULT_PATHS: [&str; 2] = [".github/baepo.yml", "baepo.yml"];

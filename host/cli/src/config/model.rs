@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use baepo_core::digest::Digest;
 use baepo_core::rollout::{Limits, OnNoEvidence, Patience};
@@ -70,7 +69,7 @@ pub struct Environment {
     /// Whether a person must approve of each release before it runs here.
     pub approve: bool,
     /// Where instances live.
-    pub target: LocalTarget,
+    pub target: TargetUse,
     /// n: how many instances there are to be.
     pub instances: u32,
     /// Who decides.
@@ -94,6 +93,41 @@ pub struct Environment {
     pub first_bake: Millis,
 }
 
+impl Environment {
+    /// Its target, where that is a plugin, its strategy and its monitors.
+    pub fn plugins(&self) -> impl Iterator<Item = &PluginUse> {
+        let target = self.target.plugin().into_iter();
+        target.chain([&self.strategy]).chain(&self.monitors)
+    }
+}
+
+/// Where instances live.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TargetUse {
+    /// On one machine, behind an agent of baepo.
+    Local(LocalTarget),
+    /// Where a plugin says.
+    Plugin(Box<PluginUse>),
+}
+
+impl TargetUse {
+    /// The processes of one machine, where it is that.
+    pub fn local(&self) -> Option<&LocalTarget> {
+        match self {
+            TargetUse::Local(local) => Some(local),
+            TargetUse::Plugin(_) => None,
+        }
+    }
+
+    /// The plugin, where it is one.
+    pub fn plugin(&self) -> Option<&PluginUse> {
+        match self {
+            TargetUse::Local(_) => None,
+            TargetUse::Plugin(plugin) => Some(plugin),
+        }
+    }
+}
+
 /// Processes on one machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalTarget {
@@ -104,13 +138,13 @@ pub struct LocalTarget {
     /// Path that answers 2xx.
     pub health_path: String,
     /// How often health is asked.
-    pub health_interval: Duration,
+    pub health_interval: Millis,
     /// How long one answer may take.
-    pub health_timeout: Duration,
+    pub health_timeout: Millis,
     /// How long requests may take to finish when an instance leaves.
-    pub drain: Duration,
+    pub drain: Millis,
     /// How long an instance has between SIGTERM and SIGKILL.
-    pub stop: Duration,
+    pub stop: Millis,
     /// How users stay on one version.
     pub sticky: Option<Sticky>,
     /// How long no run may be alive during a rollout.
@@ -242,7 +276,7 @@ impl Config {
         let stages = self.build.iter().chain(&self.test).chain(&self.verify);
         let stages = stages.chain(&self.feedback);
         let environments = self.environments.iter();
-        stages.chain(environments.flat_map(|e| std::iter::once(&e.strategy).chain(&e.monitors)))
+        stages.chain(environments.flat_map(Environment::plugins))
     }
 
     /// The place of a dotted path inside an environment, for example

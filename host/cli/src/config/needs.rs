@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::file::OneOrMany;
 use super::finding::check_spelling;
-use super::model::{Environment, Listen};
+use super::model::{Environment, Listen, LocalTarget};
 use super::resolve::Resolver;
 use super::unit::PlainText;
 
@@ -57,11 +57,13 @@ impl Resolver<'_> {
 
     pub(crate) fn check_listeners(&mut self, environments: &[Environment]) {
         for (i, environment) in environments.iter().enumerate() {
-            let listen = &environment.target.listen;
+            let Some(LocalTarget { listen, .. }) = environment.target.local() else {
+                continue;
+            };
             let is_free = matches!(listen, Listen::Tcp(address) if address.port() == 0);
             let twin = environments[..i]
                 .iter()
-                .find(|other| other.target.listen == *listen);
+                .find(|other| other.target.local().is_some_and(|o| o.listen == *listen));
             if let Some(twin) = twin.filter(|_| !is_free && *listen != Listen::Unix(PathBuf::new()))
             {
                 let message = format!("environment `{}` listens there too", twin.name);

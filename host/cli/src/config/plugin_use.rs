@@ -20,6 +20,7 @@ pub(crate) enum Hook {
     Test,
     Strategy,
     Monitor,
+    Target,
     Feedback,
 }
 
@@ -30,13 +31,14 @@ impl Hook {
             Hook::Test => "a test plugin",
             Hook::Strategy => "a strategy",
             Hook::Monitor => "a monitor",
+            Hook::Target => "a target",
             Hook::Feedback => "a feedback plugin",
         }
     }
 }
 
 /// The plugins that come with baepo, and what they do.
-pub(crate) const BUILTINS: [(&str, Hook); 11] = [
+pub(crate) const BUILTINS: [(&str, Hook); 12] = [
     ("command", Hook::Build),
     ("junit", Hook::Test),
     ("direct", Hook::Strategy),
@@ -47,6 +49,7 @@ pub(crate) const BUILTINS: [(&str, Hook); 11] = [
     ("prometheus", Hook::Monitor),
     ("http", Hook::Monitor),
     ("logs", Hook::Monitor),
+    ("programs", Hook::Target),
     ("digest", Hook::Feedback),
 ];
 
@@ -72,12 +75,13 @@ impl Resolver<'_> {
         }
     }
 
-    pub(crate) fn resolve_test(&mut self, test: Option<Test>) -> Vec<PluginUse> {
+    /// Tests under this key, `test` or `verify`.
+    pub(crate) fn resolve_test(&mut self, key: &str, test: Option<Test>) -> Vec<PluginUse> {
         match test {
             None => Vec::new(),
-            Some(Test::List(items)) => self.resolve_plugins("test", items, Hook::Test),
+            Some(Test::List(items)) => self.resolve_plugins(key, items, Hook::Test),
             Some(Test::Short(short)) => {
-                let run = self.resolve_command("test.run", short.run);
+                let run = self.resolve_command(&format!("{key}.run"), short.run);
                 let reports: Vec<String> = short
                     .junit
                     .into_vec()
@@ -85,7 +89,7 @@ impl Resolver<'_> {
                     .map(|path| path.0)
                     .collect();
                 let with = json!({ "run": run, "reports": reports });
-                vec![short_form("junit", "test", with, run, reports)]
+                vec![short_form("junit", key, with, run, reports)]
             }
         }
     }
@@ -237,18 +241,20 @@ fn parse_reference(text: &str, hook: Hook) -> Result<PluginRef, (String, String)
         };
     }
     let name = text.strip_prefix("builtin:").unwrap_or(text);
-    let fitting = BUILTINS
+    let fitting: Vec<&str> = BUILTINS
         .iter()
         .filter(|(_, does)| *does == hook)
-        .map(|(name, _)| *name);
+        .map(|(name, _)| *name)
+        .collect();
+    let offered = match fitting.as_slice() {
+        [] => "name a component: `./PATH.wasm`".to_owned(),
+        names => format!("one of: {}, or `./PATH.wasm`", names.join(", ")),
+    };
     match BUILTINS.iter().find(|(builtin, _)| *builtin == name) {
         Some((_, does)) if *does == hook => Ok(PluginRef::Builtin(name.to_owned())),
         Some((_, does)) => Err((
             format!("`{name}` is {}, not {}", does.noun(), hook.noun()),
-            format!(
-                "one of: {}, or `./PATH.wasm`",
-                fitting.collect::<Vec<_>>().join(", ")
-            ),
+            offered,
         )),
         None if name.ends_with(".wasm") => Err((
             "a path must begin with `./`".to_owned(),
@@ -256,18 +262,15 @@ fn parse_reference(text: &str, hook: Hook) -> Result<PluginRef, (String, String)
         )),
         None => Err((
             format!("there is no built-in plugin `{name}`"),
-            match check_spelling(name, fitting.clone()) {
+            match check_spelling(name, fitting) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!(
-                    "one of: {}, or `./PATH.wasm`",
-                    fitting.collect::<Vec<_>>().join(", ")
-                ),
+                None => offered,
             },
         )),
     }
 }
 
-fn resolve_allow(file: AllowFile) -> Allow {
+pub(crate) fn resolve_allow(file: AllowFile) -> Allow {
     let text = |list: Option<Vec<super::unit::PlainText>>| {
         list.into_iter().flatten().map(|t| t.0).collect()
     };

@@ -16,7 +16,7 @@ use super::file::{
 };
 use super::finding::{Finding, Span};
 use super::locate::{locate, locate_key};
-use super::model::{Config, Environment, Listen, LocalTarget, Template, Variable};
+use super::model::{Config, Environment, Listen, LocalTarget, TargetUse, Template, Variable};
 use super::plugin_use::Hook;
 use super::unit::{
     Amount, DurationText, PercentText, check_name, check_variable, parse_duration, parse_percent,
@@ -42,8 +42,8 @@ pub(crate) fn resolve(
     };
     let release = file.release.unwrap_or_default();
     let build = resolver.resolve_build(file.build);
-    let test = resolver.resolve_test(file.test);
-    let verify = resolver.resolve_plugins("verify", file.verify.unwrap_or_default(), Hook::Test);
+    let test = resolver.resolve_test("test", file.test);
+    let verify = resolver.resolve_test("verify", file.verify);
     let feedback = resolver.resolve_feedback(file.feedback);
     let (files, release_env) = resolver.resolve_release(release);
     let environments = resolver.resolve_environments(file.environments, &release_env);
@@ -188,13 +188,17 @@ impl Resolver<'_> {
         names: &[String],
     ) -> Environment {
         let at = |key: &str| format!("environments.{name}.{key}");
-        let instances = file
-            .target
-            .local
-            .as_ref()
-            .and_then(|local| local.instances)
-            .unwrap_or(1);
+        let local = file.target.local.as_ref();
+        let instances = local.map_or(file.target.instances, |local| local.instances);
+        let instances = instances.unwrap_or(1);
         let (approve, ephemeral) = (file.approve == Some(true), file.ephemeral == Some(true));
+        if ephemeral && file.target.local.is_none() && file.target.plugin.is_some() {
+            self.find(
+                &at("ephemeral"),
+                "what a plugin runs does not end with the run",
+                "leave out `ephemeral`, or use `target.local`",
+            );
+        }
         if approve && ephemeral {
             self.find(
                 &at("approve"),
@@ -218,7 +222,7 @@ impl Resolver<'_> {
             target: self.resolve_target(&at("target"), file.target),
             instances,
             // A strategy that could not be resolved is a finding.
-            strategy: strategy.unwrap_or_else(placeholder_strategy),
+            strategy: strategy.unwrap_or_else(placeholder_plugin),
             limits: resolve_limits(file.limits.unwrap_or_default(), instances),
             on_no_evidence: match file.on_no_evidence {
                 None | Some(OnNoEvidenceFile::Hold) => OnNoEvidence::Hold,
@@ -275,7 +279,7 @@ impl Resolver<'_> {
         time
     }
 
-    fn resolve_target(&mut self, at: &str, target: TargetFile) -> LocalTarget {
+    fn resolve_target(&mut self, at: &str, target: TargetFile) -> TargetUse {
         let given = [
             target.local.is_some(),
             target.kubernetes.is_some(),
@@ -294,18 +298,25 @@ impl Resolver<'_> {
                 "keep one of them",
             ),
         }
-        for (key, is_given) in [("kubernetes", given[1]), ("plugin", given[2])] {
-            if is_given {
-                let span = locate_key(self.root, at, key);
-                let finding =
-                    Finding::new(span, format!("the target `{key}` is not in this version"));
-                self.findings.push(finding.help("use `local`"));
-            }
+        if given[1] {
+            let span = locate_key(self.root, at, "kubernetes");
+            let finding = Finding::new(span, "the target `kubernetes` is not in this version");
+            let help = "use `local`, or `plugin` with one that speaks to your cluster";
+            self.findings.push(finding.help(help));
         }
-        let local = target
-            .local
-            .map(|local| self.resolve_local(&format!("{at}.local"), local));
-        local.unwrap_or_else(placeholder_target)
+        if given[0] && target.instances.is_some() {
+            let span = locate_key(self.root, at, "instances");
+            let finding = Finding::new(span, "is for a target that is a plugin");
+            self.findings.push(finding.help("write it under `local:`"));
+        }
+        if let Some(local) = target.local {
+            return TargetUse::Local(self.resolve_local(&format!("{at}.local"), local));
+        }
+        let plugin = target.plugin;
+        let plugin = plugin
+            .and_then(|item| self.resolve_plugin(&format!("{at}.plugin"), item, Hook::Target));
+        // Without either there is a finding.
+        TargetUse::Plugin(Box::new(plugin.unwrap_or_else(placeholder_plugin)))
     }
 
     fn resolve_local(&mut self, at: &str, local: LocalFile) -> LocalTarget {
@@ -347,10 +358,10 @@ impl Resolver<'_> {
                 after_wait: wait("watchdog.after-wait", watchdog.after_wait, usual.after_wait),
             },
             health_path: path.0,
-            health_interval: wait("health.interval", interval, second).to_duration(),
-            health_timeout: wait("health.timeout", timeout, second).to_duration(),
-            drain: wait("drain", local.drain, Millis::from_secs(30)).to_duration(),
-            stop: wait("stop", local.stop, Millis::from_secs(10)).to_duration(),
+            health_interval: wait("health.interval", interval, second),
+            health_timeout: wait("health.timeout", timeout, second),
+            drain: wait("drain", local.drain, Millis::from_secs(30)),
+            stop: wait("stop", local.stop, Millis::from_secs(10)),
             listen: self.resolve_listen(&format!("{at}.listen"), &local.listen.0),
             command: self.resolve_command(&format!("{at}.command"), local.command),
         }
@@ -410,8 +421,8 @@ fn resolve_limits(file: LimitsFile, n: u32) -> Limits {
     }
 }
 
-/// Stands for a strategy that is a finding already; never used.
-fn placeholder_strategy() -> super::model::PluginUse {
+/// Stands for a plugin that is a finding already; never used.
+fn placeholder_plugin() -> super::model::PluginUse {
     super::model::PluginUse {
         name: String::new(),
         plugin: super::model::PluginRef::Builtin(String::new()),
@@ -420,21 +431,5 @@ fn placeholder_strategy() -> super::model::PluginUse {
         allow: super::model::Allow::default(),
         limits: super::model::PluginLimits::default(),
         with_at: String::new(),
-    }
-}
-
-/// Stands for a target that is a finding already; never used.
-fn placeholder_target() -> LocalTarget {
-    let zero = std::time::Duration::ZERO;
-    LocalTarget {
-        listen: Listen::Unix(PathBuf::new()),
-        command: Vec::new(),
-        health_path: String::new(),
-        health_interval: zero,
-        health_timeout: zero,
-        drain: zero,
-        stop: zero,
-        watchdog: Patience::default(),
-        sticky: None,
     }
 }

@@ -9,8 +9,9 @@ use std::process::{Command, ExitCode};
 
 use serde::Serialize;
 
-use crate::config::{self, Config, ConfigError, PluginUse, Variable};
+use crate::config::{self, Config, ConfigError, Findings, PluginUse, Variable};
 use crate::output::Output;
+use crate::plugins::Plugins;
 
 mod port;
 
@@ -134,9 +135,18 @@ impl Surroundings {
 ///
 /// # Errors
 /// `out` cannot be written.
-pub fn run(args: &Args, root: &Path, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+pub async fn run(
+    args: &Args,
+    root: &Path,
+    out: &mut (dyn Write + Send),
+) -> anyhow::Result<ExitCode> {
     let surroundings = Surroundings::of_process();
-    let (checks, mistakes) = examine(args, root, &surroundings);
+    let (mut checks, mut mistakes) = examine(args, root, &surroundings);
+    if let Ok(config) = config::load(root, args.config.as_deref()) {
+        let (check, findings) = check_plugins(config, root).await;
+        checks.push(check);
+        mistakes = mistakes.or(findings.map(ConfigError::Findings));
+    }
     let is_wrong = |check: &&Check| check.state == State::Wrong;
     let wrong = checks.iter().filter(is_wrong).count();
     let exit = ExitCode::from(if wrong == 0 { 0 } else { 2 });
@@ -178,15 +188,32 @@ pub fn examine(
             config
                 .environments
                 .iter()
-                .map(|environment| check_command(config, environment, root, surroundings)),
+                .filter_map(|environment| check_command(config, environment, root, surroundings)),
         );
-        checks.extend(config.environments.iter().map(check_listen));
+        checks.extend(config.environments.iter().filter_map(check_listen));
         checks.extend(check_secrets(config, surroundings));
     }
     if surroundings.is_actions() {
         checks.extend(check_actions(surroundings));
     }
     (checks, error)
+}
+
+/// Whether all plugins are here, may be used, and know their settings as far as
+/// they can say without being used.
+async fn check_plugins(config: Config, root: &Path) -> (Check, Option<Findings>) {
+    let sources: BTreeSet<String> = config.plugins().map(|p| p.plugin.to_string()).collect();
+    match Plugins::load(config, root).await {
+        Ok(_) => (
+            Check::fine("plugins", format!("{} load", sources.len())),
+            None,
+        ),
+        Err(findings) => {
+            let found = format!("{} problem(s), shown below", findings.list.len());
+            let check = Check::wrong("plugins", found, "put them right first");
+            (check, Some(findings))
+        }
+    }
 }
 
 fn check_config(config: Option<&Config>, error: Option<&ConfigError>) -> Check {
@@ -344,19 +371,19 @@ fn check_command(
     environment: &config::Environment,
     root: &Path,
     surroundings: &Surroundings,
-) -> Check {
+) -> Option<Check> {
     let about = environment.name.as_str();
-    let word = environment
-        .target
-        .command
-        .first()
-        .map_or("", String::as_str);
+    let local = environment.target.local()?;
+    let word = local.command.first().map_or("", String::as_str);
     let artifacts = built_files(&config.build);
     if artifacts.iter().any(|name| name == word) || config.files.iter().any(|file| file.to == word)
     {
-        return Check::fine(about, format!("`{word}` comes with the release"));
+        return Some(Check::fine(
+            about,
+            format!("`{word}` comes with the release"),
+        ));
     }
-    match find_program(word, root, surroundings) {
+    Some(match find_program(word, root, surroundings) {
         Some(path) => Check::fine(about, format!("`{word}` is {}", path.display())),
         None if config
             .build
@@ -373,7 +400,7 @@ fn check_command(
                 false => format!("the build makes: {}", artifacts.join(", ")),
             },
         ),
-    }
+    })
 }
 
 /// Names of the files that the build says it makes.

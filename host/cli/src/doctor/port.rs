@@ -9,13 +9,15 @@ use std::path::Path;
 use super::Check;
 use crate::config::{Environment, Listen};
 
-/// The address of an environment: free, or held by an agent of baepo.
-pub(super) fn check_listen(environment: &Environment) -> Check {
+/// The address of an environment that has one: free, or held by an agent of
+/// baepo.
+pub(super) fn check_listen(environment: &Environment) -> Option<Check> {
     let about = environment.name.as_str();
-    match &environment.target.listen {
+    let local = environment.target.local()?;
+    Some(match &local.listen {
         Listen::Tcp(address) => check_tcp(about, *address),
         Listen::Unix(path) => check_unix(about, path),
-    }
+    })
 }
 
 fn check_tcp(about: &str, address: SocketAddr) -> Check {

@@ -114,8 +114,8 @@ fn in_actions_secrets_and_variables_must_be_there() {
     assert!(line(&checks, "github").contains("the event cannot be read"));
 }
 
-#[test]
-fn the_mistakes_of_the_configuration_are_shown_and_the_exit_code_is_2() {
+#[tokio::test]
+async fn the_mistakes_of_the_configuration_are_shown_and_the_exit_code_is_2() {
     let folder = checkout("app: shop\nenvironment: {}\n");
     let mut out = Vec::new();
     let code = run(
@@ -126,6 +126,7 @@ fn the_mistakes_of_the_configuration_are_shown_and_the_exit_code_is_2() {
         folder.path(),
         &mut out,
     )
+    .await
     .unwrap();
     let out = String::from_utf8(out).unwrap();
     assert!(out.contains("did you mean `environments`?"), "{out}");

@@ -15,15 +15,14 @@ use baepo_core::rollout::forecast::{Evidence, Forecast, Model, Moment};
 use baepo_core::rollout::{Deadlines, Directive, Done, Entry, Outcome};
 use baepo_core::time::{Millis, Time};
 use baepo_core::weight::BasisPoints;
-use baepo_runtime::target::Target;
 use clap::Args;
 
-use crate::agents::Where;
 use crate::config::{Config, Environment, Finding};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::plugins::{EnvironmentPlugins, Plugins};
 use crate::rehearsal::{self, Cast, PACE};
+use crate::targets;
 
 /// Show what a rollout would do, and change nothing.
 #[derive(Debug, Args)]
@@ -118,10 +117,10 @@ pub(crate) async fn plan(args: PlanArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Success)
 }
 
-/// What serves now, where its agent answers.
+/// What serves now, where its target answers.
 async fn serving(config: &Config, environment: &Environment) -> Option<Release> {
-    let target = Where::Home.target(&config.app, &environment.name);
-    let (_, state) = baepo_runtime::driver::load(&target).await.ok()?;
+    let target = targets::of(config, environment).await.ok()?;
+    let (_, state) = baepo_runtime::driver::load(&*target).await.ok()?;
     let _: Fleet = target.observe().await.ok()?;
     state.environment.stable
 }

@@ -2,7 +2,8 @@
 
 use baepo_core::pipeline::{PlannedStep, RolloutPlan};
 use baepo_core::release::{Release, Revision};
-use baepo_core::rollout::Directive;
+use baepo_core::rollout::forecast::Moment;
+use baepo_core::rollout::{Directive, Entry};
 use baepo_core::time::Millis;
 use baepo_core::weight::BasisPoints;
 use serde_json::json;
@@ -80,11 +81,10 @@ fn rows(plan: &Plan) -> Vec<String> {
                 })
                 .unwrap_or_default()
             }
-            Some(other) => match waits_for(other) {
+            Some(_) | None => match wait(moment) {
                 Some(waits) => waits,
                 None => continue,
             },
-            None => continue,
         };
         rows.push(format!(
             "  {:<9} {:>6}   {candidate:>9}   {stable:>6}   {waits}",
@@ -93,6 +93,15 @@ fn rows(plan: &Plan) -> Vec<String> {
         ));
     }
     rows
+}
+
+/// What is waited for at a moment of the plan, if anything.
+fn wait(moment: &Moment) -> Option<String> {
+    if let Entry::Verified { verified } = &moment.record.entry {
+        let names: Vec<&str> = verified.iter().map(|v| v.name.as_str()).collect();
+        return Some(format!("the tests of {}", names.join(" and ")));
+    }
+    waits_for(directive(moment)?)
 }
 
 /// What a directive waits for; nothing for one that is over at once.
@@ -122,7 +131,7 @@ pub(super) fn entry(
         Some(PlannedStep {
             at: moment.at,
             weight: moment.weight,
-            waits_for: waits_for(directive(moment)?)?,
+            waits_for: wait(moment)?,
         })
     });
     let approval = environment.approve.then(|| PlannedStep {

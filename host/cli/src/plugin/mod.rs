@@ -7,6 +7,7 @@ mod add;
 mod bindings;
 mod check;
 mod fetch;
+mod given;
 mod inspect;
 pub mod lock;
 mod new;

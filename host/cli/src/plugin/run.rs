@@ -14,18 +14,19 @@ use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::capability::policy::Policy;
 use baepo_runtime::capability::store::FileStore;
 use baepo_runtime::plugin::{
-    CallContext, CallError, CallLimits, CallOutcome, Hook, HostOptions, LoadError, Origin, Plugin,
-    PluginHost, PluginSource, TargetAnswer, TargetCall, TargetRefusal, read_component,
+    CallContext, CallError, CallLimits, CallOutcome, Hook, HostOptions, LimitSet, LoadError,
+    Origin, Plugin, PluginHost, PluginSource, TargetAnswer, TargetCall, TargetRefusal,
+    read_component,
 };
 use baepo_runtime::target::Token;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::policy;
+use super::{given, policy};
 use crate::config::is_stderr_coloured;
 use crate::plugins::BUILTINS;
-use crate::show::{PluginFailure, without_commands};
+use crate::show::PluginFailure;
 use crate::{Exit, complain, print, sandbox};
 
 /// Call one hook of a plugin and print its answer as JSON.
@@ -42,6 +43,9 @@ pub(crate) struct Args {
     /// What it may do, as the `allow:` of the configuration in JSON
     #[arg(long, default_value = "{}")]
     allow: String,
+    /// What it may use, as the `limits:` of the configuration in JSON
+    #[arg(long, default_value = "{}", value_name = "JSON")]
+    limits: String,
     /// Where the document of a target is kept from call to call
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
@@ -145,7 +149,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let input = as_the_hook_is_asked(&read_input(&args.input)?, hook)
         .with_context(|| format!("{shown} is not JSON"))?;
-    let grants: Grants = serde_json::from_str(&args.allow).context("--allow is not right")?;
+    let (grants, limits) = match (given::allow(&args.allow), given::limits(&args.limits)) {
+        (Ok(grants), Ok(limits)) => (grants, limits),
+        (Err(findings), _) | (_, Err(findings)) => {
+            complain(&findings.render(is_stderr_coloured()));
+            return Ok(Exit::Usage);
+        }
+    };
     let root = crate::root()?;
     let policy = match policy::of_environment() {
         Ok(policy) => policy,
@@ -154,7 +164,18 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let plugin = match load(&root, &args.plugin, hook, grants, policy).await? {
+    let plugin = match load(
+        &root,
+        &args.plugin,
+        hook,
+        Bounds {
+            grants,
+            limits,
+            policy,
+        },
+    )
+    .await?
+    {
         Ok(plugin) => plugin,
         Err(error) => {
             complain(&PluginFailure::of_load(&args.plugin, &error).to_string());
@@ -163,30 +184,24 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let context = CallContext {
         checkout: Some(root.into()),
-        log: Arc::new(|line| {
-            complain(&format!(
-                "{} | {}",
-                line.plugin,
-                without_commands(&line.message)
-            ))
-        }),
+        log: crate::targets::to_stderr(),
         outside: crate::outside::outside(),
         store: args.store.map(|path| Arc::new(FileStore::new(path)) as _),
         ..CallContext::bare()
     };
-    let wrong = || format!("{shown} does not fit the hook {hook}");
+    let wrong = |why| anyhow::anyhow!("{shown} does not fit the hook {hook}: {why}");
     match hook {
         Hook::Strategy => {
-            let view = serde_json::from_str(&input).with_context(wrong)?;
+            let view = given::question(&input).map_err(wrong)?;
             show(&plugin, plugin.decide(&context, &view).await)
         }
         Hook::Monitor => {
-            let request = serde_json::from_str(&input).with_context(wrong)?;
+            let request = given::question(&input).map_err(wrong)?;
             let name = plugin.name().to_owned();
             show(&plugin, plugin.observe(&context, &request, &name).await)
         }
         Hook::Build => {
-            let input: StageInput = serde_json::from_str(&input).with_context(wrong)?;
+            let input: StageInput = given::question(&input).map_err(wrong)?;
             let config = input.config.to_string();
             show(
                 &plugin,
@@ -194,19 +209,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
             )
         }
         Hook::Test => {
-            let input: StageInput = serde_json::from_str(&input).with_context(wrong)?;
+            let input: StageInput = given::question(&input).map_err(wrong)?;
             let config = input.config.to_string();
             let outcome = plugin.test(&context, &config, &input.revision, &input.endpoints);
             show(&plugin, outcome.await)
         }
         Hook::Target => {
-            let input: TargetInput = serde_json::from_str(&input).with_context(wrong)?;
+            let input: TargetInput = given::question(&input).map_err(wrong)?;
             let config = input.config.to_string();
             let outcome = plugin.target(&context, &config, input.call.call()).await;
             show(&plugin, refusal_as_answer(outcome))
         }
         Hook::Feedback => {
-            let request = serde_json::from_str(&input).with_context(wrong)?;
+            let request = given::question(&input).map_err(wrong)?;
             show(&plugin, plugin.respond(&context, &request).await)
         }
     }
@@ -237,14 +252,28 @@ fn read_input(path: &Path) -> anyhow::Result<String> {
     read.with_context(|| format!("{} cannot be read", path.display()))
 }
 
+/// What bounds a plugin that is called by hand.
+#[derive(Default)]
+pub(super) struct Bounds {
+    pub(super) grants: Grants,
+    pub(super) limits: LimitSet,
+    pub(super) policy: Policy,
+}
+
 pub(super) async fn load(
     root: &Path,
     reference: &str,
     hook: Hook,
-    grants: Grants,
-    policy: Policy,
+    bounds: Bounds,
 ) -> anyhow::Result<Result<Plugin, LoadError>> {
-    let limit = CallLimits::of(hook).component_bytes;
+    let Bounds {
+        grants,
+        limits,
+        policy,
+    } = bounds;
+    let limits = CallLimits::of(hook).clone().with(&limits);
+    let limits = limits.within(&policy.limits);
+    let limit = limits.component_bytes;
     let (name, bytes) = match reference.strip_prefix("builtin:") {
         Some(name) => match BUILTINS.iter().find(|(known, _)| *known == name) {
             Some((name, bytes)) => ((*name).to_owned(), Cow::Borrowed(*bytes)),
@@ -263,7 +292,6 @@ pub(super) async fn load(
             }
         }
     };
-    let limits = CallLimits::of(hook).clone().within(&policy.limits);
     let host = PluginHost::new(HostOptions {
         policy: Some(Arc::new(policy)),
         ..sandbox::options(root)
@@ -278,7 +306,7 @@ pub(super) async fn load(
         grants,
         limits: Some(limits),
     };
-    let loaded = host.load(source).await;
+    let loaded = sandbox::patiently(&name, host.load(source)).await;
     Ok(loaded.and_then(|plugin| plugin.require(hook).map(|()| plugin)))
 }
 
@@ -297,8 +325,15 @@ fn show<T: serde::Serialize>(plugin: &Plugin, outcome: CallOutcome<T>) -> anyhow
                 CallError::HostBug { .. } => Exit::Bug,
                 _ => Exit::Failed,
             };
+            // Who is in the way of a denied call is known: its own help says more.
+            let is_denied = matches!(&error, CallError::Plugin(HookError::Denied(_)));
+            let denial = outcome.denials.last().filter(|_| is_denied);
+            let help = denial.map_or(error.help().to_owned(), |denial| {
+                let advice = denial.advice(plugin.permit());
+                format!("it was denied {denial}{advice}")
+            });
             let told = json!({
-                "class": error.class(), "message": error.to_string(), "help": error.help(),
+                "class": error.class(), "message": error.to_string(), "help": help,
             });
             (Value::Null, told, exit)
         }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use baepo_core::release::Release;
 use baepo_runtime::driver::now;
-use baepo_runtime::release::{ConfigTemplate, Recipe, ReleaseStore, Secret, SecretKey, prepare};
-use baepo_runtime::target::Workload;
+use baepo_runtime::release::{
+    ConfigTemplate, How, Recipe, ReleaseStore, RunEntry, Secret, SecretKey, prepare,
+};
 
 use super::Run;
-use crate::config::{Environment, Variable};
+use crate::config::{Environment, TargetUse, Variable};
 use crate::error::one_line;
 
 impl Run<'_> {
@@ -23,17 +24,6 @@ impl Run<'_> {
             .state_dir(&config.app, &environment.name)
             .join("secret.key");
         let (env, secrets) = variables(environment)?;
-        let local = &environment.target;
-        let workload = Workload {
-            command: local.command.clone(),
-            env: env.clone().into_iter().collect(),
-            secret_env: Vec::new(),
-            health_path: local.health_path.clone(),
-            health_interval: local.health_interval,
-            health_timeout: local.health_timeout,
-            drain_deadline: local.drain,
-            stop_deadline: local.stop,
-        };
         let templates: Vec<ConfigTemplate> = config
             .files
             .iter()
@@ -58,7 +48,7 @@ impl Run<'_> {
             env: &env,
             secrets: &secrets,
             key: &key,
-            workload: &workload,
+            how: how(&environment.target),
         };
         let store = ReleaseStore::new(&folder);
         let prepared = prepare(&recipe, &store, now()).map_err(|error| one_line(&error))?;
@@ -72,6 +62,21 @@ impl Run<'_> {
         let release = prepared.record.release();
         self.releases.insert(environment.name.clone(), prepared);
         Ok(release)
+    }
+}
+
+/// How instances are run there.
+fn how(target: &TargetUse) -> How {
+    match target {
+        TargetUse::Local(local) => How::Run(RunEntry {
+            command: local.command.clone(),
+            health_path: local.health_path.clone(),
+            health_interval_ms: local.health_interval,
+            health_timeout_ms: local.health_timeout,
+            drain_deadline_ms: local.drain,
+            stop_deadline_ms: local.stop,
+        }),
+        TargetUse::Plugin(plugin) => How::Target(plugin.with.clone()),
     }
 }
 

@@ -11,8 +11,10 @@ use baepo_runtime::target::{Target, TargetError};
 use super::stages::{Ended, failed};
 use super::{Run, Work};
 use crate::agents::AgentProcess;
-use crate::config::{Environment, OnCancel};
+use crate::config::{Environment, OnCancel, TargetUse};
 use crate::error::one_line;
+use crate::plugins::Loaded;
+use crate::targets::{self, Around};
 
 impl Run<'_> {
     pub(super) async fn roll_out(&mut self, stage: &Stage, name: &str) -> Ended {
@@ -22,7 +24,7 @@ impl Run<'_> {
         };
         self.show
             .stage_began(stage, environment.strategy.name.as_str());
-        let (target, agent) = match self.reach(environment).await {
+        let (target, agent) = match self.reach(stage, environment).await {
             Ok(reached) => reached,
             Err(reason) => return ended(target_failed(reason)),
         };
@@ -53,7 +55,7 @@ impl Run<'_> {
         if environment.ephemeral {
             return nothing("nothing outlives its run here");
         }
-        let (target, _) = match self.reach(environment).await {
+        let (target, _) = match self.reach(stage, environment).await {
             Ok(reached) => reached,
             Err(reason) => return ended(target_failed(reason)),
         };
@@ -92,7 +94,7 @@ impl Run<'_> {
         let Some(environment) = plugins.config.environment(name) else {
             return failed(format!("there is no environment `{name}`"));
         };
-        let (target, _) = match self.reach(environment).await {
+        let (target, _) = match self.reach(stage, environment).await {
             Ok(reached) => reached,
             Err(reason) => return ended(target_failed(reason)),
         };
@@ -121,28 +123,39 @@ impl Run<'_> {
         ended(done)
     }
 
-    /// The agent of an environment; one that lives only for this run is
+    /// The target of an environment; an agent that lives only for this run is
     /// started here.
     async fn reach(
         &self,
+        stage: &Stage,
         environment: &Environment,
     ) -> Result<(Arc<dyn Target>, Option<AgentProcess>), String> {
-        let app = &self.plugins.config.app;
-        let target = self.options.agents.target(app, &environment.name);
+        let (app, name) = (&self.plugins.config.app, environment.name.as_str());
+        let state = self.options.agents.state_dir(app, name);
+        if let TargetUse::Plugin(_) = environment.target {
+            let plugins = self.plugins.environment(name);
+            let target = plugins.and_then(|plugins| plugins.target.as_ref());
+            let (loaded, _) = target.ok_or("its target is not loaded")?;
+            let around = Around {
+                root: self.options.root.clone(),
+                log: self.plugin_log(stage),
+                uses: self.uses.clone(),
+            };
+            let target = targets::of_plugin(loaded, &state, around);
+            return match target.describe().await {
+                Ok(_) => Ok((Arc::new(target), None)),
+                Err(error) => Err(targets::unanswered(environment, &error)),
+            };
+        }
+        let target = self.options.agents.target(app, name);
         match target.describe().await {
             Ok(_) => Ok((Arc::new(target), None)),
             Err(TargetError::Unreachable { .. }) if environment.ephemeral => {
-                let state = self.options.agents.state_dir(app, &environment.name);
                 let agent = AgentProcess::start(environment, &state).await;
                 let agent = agent.map_err(|error| format!("{error:#}"))?;
                 Ok((Arc::new(target), Some(agent)))
             }
-            Err(error @ TargetError::Unreachable { .. }) => Err(format!(
-                "{}; start its agent with: baepo agent --environment {}",
-                one_line(&error),
-                environment.name
-            )),
-            Err(error) => Err(one_line(&error)),
+            Err(error) => Err(targets::unanswered(environment, &error)),
         }
     }
 
@@ -182,6 +195,7 @@ impl Run<'_> {
                 },
                 strategy: plugins.strategy.pinned(),
                 monitors: plugins.pinned_monitors(),
+                verify: plugins.pinned_verify(),
                 needs_approval: environment.approve,
             },
             retry: matches!(self.options.work, Work::Revision { retry: true, .. }),
@@ -225,13 +239,14 @@ impl Run<'_> {
         let Some(plugins) = all.environment(&environment.name) else {
             return target_failed("its plugins are not loaded".into());
         };
+        let named = |all: &[Loaded]| {
+            let named = all.iter().map(|l| (l.used.name.clone(), l.plugin.clone()));
+            named.collect()
+        };
         let deciders = Deciders {
             strategy: Some(plugins.strategy.plugin.clone()),
-            monitors: plugins
-                .monitors
-                .iter()
-                .map(|m| (m.used.name.clone(), m.plugin.clone()))
-                .collect(),
+            monitors: named(&plugins.monitors),
+            verify: named(&plugins.verify),
         };
         let ours = self.releases.get(&environment.name);
         let ours = ours.map(|prepared| prepared.staging.clone());

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use baepo_core::hook::{Annotation, CaseOutcome, TestReport};
+use baepo_core::hook::{Annotation, ConfigProblem, HookError, TestReport};
 use baepo_core::pipeline::{RunEntry, Stage, StageOutput, StageResult};
 use baepo_core::verdict::Level;
 use baepo_runtime::capability::log::LogSink;
-use baepo_runtime::plugin::{CallContext, CallOutcome};
+use baepo_runtime::plugin::{CallContext, CallError, CallOutcome};
 use baepo_runtime::release::Bundle;
 
 use super::releases::missing_secret;
 use super::{Built, Run};
-use crate::config::Environment;
+use crate::config::{self, Environment};
 use crate::error::one_line;
 use crate::github::event::Reach;
 use crate::plugins::Loaded;
@@ -64,6 +64,15 @@ impl Run<'_> {
             });
         }
         outcome.result.map_err(|error| {
+            // Its place in the file is what somebody looks for.
+            if let CallError::Plugin(HookError::InvalidConfig(problems)) = &error {
+                let config = &self.plugins.config;
+                let find =
+                    |p: &ConfigProblem| config.locate_problem(&loaded.used, &p.path, &p.message);
+                let findings = config.findings(problems.iter().map(find).collect());
+                let text = findings.render(config::is_stderr_coloured());
+                self.show.line(text.trim_end());
+            }
             let failure = PluginFailure::of_call(&loaded.used.name, &error);
             self.show.plugin_failed(&failure);
             one_line(&error)
@@ -182,31 +191,13 @@ impl Run<'_> {
     }
 }
 
-/// A report fails its stage if a case failed, or if there was none: a test
-/// that never ran has shown nothing.
+/// A report fails its stage if a case failed, or if there was none.
 fn judge_tests(report: TestReport) -> Ended {
     let counts = report.counts();
-    let failures = report
-        .suites
-        .iter()
-        .flat_map(|suite| &suite.cases)
-        .filter_map(|case| {
-            let message = match &case.outcome {
-                CaseOutcome::Failed(message) | CaseOutcome::Errored(message) => message,
-                CaseOutcome::Passed | CaseOutcome::Skipped(_) => return None,
-            };
-            let name = match case.class_name.as_str() {
-                "" => case.name.clone(),
-                class => format!("{class} {}", case.name),
-            };
-            Some((name, message.clone()))
-        });
-    let failures = failures.take(NAMED_FAILURES).collect();
-    let passed = counts.failed == 0 && counts.passed + counts.skipped > 0;
-    let result = if passed {
-        StageResult::Passed
-    } else {
-        StageResult::Failed
+    let failures = report.failures(NAMED_FAILURES);
+    let result = match counts.has_passed() {
+        true => StageResult::Passed,
+        false => StageResult::Failed,
     };
     (
         result,

@@ -124,6 +124,7 @@ fn simulation(scenario: Scenario) -> Simulation {
             on_no_evidence: OnNoEvidence::Hold,
             deadlines: Deadlines::default(),
             strategy: plugin.clone(),
+            verify: Vec::new(),
             needs_approval: false,
             monitors: vec![PinnedMonitor {
                 plugin,

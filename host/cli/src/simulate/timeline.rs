@@ -114,6 +114,7 @@ impl<'a> Writer<'a> {
             | Entry::Baseline { .. }
             | Entry::Asked { .. }
             | Entry::WindowBegan { .. }
+            | Entry::Verified { .. }
             | Entry::Unpaused
             | Entry::Signalled { .. }
             | Entry::DueDone { .. } => {}

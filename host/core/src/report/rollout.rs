@@ -12,7 +12,7 @@ use crate::pipeline::Served;
 use crate::release::{Release, Revision};
 use crate::rollout::{
     Begin, Cause, Counted, Directive, Ending, Entry, Judgement, Kind, Outcome, Over, Progress,
-    Record,
+    Record, Verified,
 };
 use crate::telemetry::Telemetry;
 use crate::time::{Millis, Time};
@@ -82,6 +82,9 @@ pub struct RolloutReport {
     pub judgement: Option<Judgement>,
     /// What each monitor said at the newest look.
     pub judged: Vec<Judged>,
+    /// What tests of the candidate found before it got traffic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verified: Vec<Verified>,
     /// The numbers of the gates from look to look.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub courses: Vec<Course>,
@@ -183,6 +186,7 @@ impl RolloutReport {
             holding: None,
             judgement: None,
             judged: Vec::new(),
+            verified: Vec::new(),
             courses: Vec::new(),
             served: None,
             story: Vec::new(),
@@ -233,6 +237,7 @@ impl RolloutReport {
                 let began = self.window_began.unwrap_or(at);
                 evidence::follow(&mut self.courses, began, at, judged);
             }
+            Entry::Verified { verified } => self.verified.clone_from(verified),
             Entry::Ended { ended } => {
                 if let Directive::Observe { .. } = ended.directive {
                     let reason = self.judgement.as_ref().map(|j| j.reason.clone());

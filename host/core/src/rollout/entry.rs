@@ -13,6 +13,7 @@ use super::directive::{Decision, Ended, Judgement};
 use super::guardrail::Guardrail;
 use super::memory;
 use super::settings::{Begin, Kind};
+use super::verification::Verified;
 use crate::digest::Digest;
 use crate::fleet::Route;
 use crate::release::Release;
@@ -114,6 +115,11 @@ pub enum Entry {
         measured: Time,
         /// Whether it was the last of its window.
         last_look: bool,
+    },
+    /// The candidate was tested before it gets traffic.
+    Verified {
+        /// What each plugin found.
+        verified: Vec<Verified>,
     },
     /// A directive ended and the strategy will be asked again.
     Ended {
@@ -295,6 +301,8 @@ pub enum Cause {
     HoldExpired,
     /// The strategy asked for it.
     Strategy,
+    /// A test of the candidate failed before it got traffic.
+    VerifyFailed,
     /// A plugin failed.
     PluginFailed,
     /// The target said no, or did not answer.
@@ -383,7 +391,7 @@ display_as_serialized! {
         Promoted => "promoted", AlreadyServing => "already-serving",
         VerdictFailing => "verdict-failing", Unhealthy => "unhealthy", Guardrail => "guardrail",
         Deadline => "deadline", HoldExpired => "hold-expired", Strategy => "strategy",
-        PluginFailed => "plugin-failed", Target => "target", Person => "person",
+        VerifyFailed => "verify-failed", PluginFailed => "plugin-failed", Target => "target", Person => "person",
         Superseded => "superseded", Cancelled => "cancelled",
         RolledBackBefore => "rolled-back-before", Fenced => "fenced",
         NothingBefore => "nothing-before", State => "state", MaxWait => "max-wait",

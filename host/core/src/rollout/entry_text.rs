@@ -2,10 +2,12 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use super::directive::{Directive, Ending};
 use super::entry::{Cause, DueItem, Entry, Operation, Purpose, Record};
 use super::settings::{Begin, Kind};
+use super::verification::Verified;
 use crate::fleet::Route;
 use crate::release::Release;
 use crate::time::Millis;
@@ -58,6 +60,10 @@ impl Record {
                     ""
                 };
                 format!("{verdict}{end}: {}", judgement.reason)
+            }
+            Entry::Verified { verified } => {
+                let found = verified.iter().map(Verified::in_words);
+                found.collect::<Vec<_>>().join("; ")
             }
             Entry::Ended { ended } => {
                 let what = match ended.ending {

@@ -230,6 +230,7 @@ pub(super) fn slim(record: &Record) -> Record {
         | Entry::Weighed { .. }
         | Entry::WindowBegan { .. }
         | Entry::Flapped
+        | Entry::Verified { .. }
         | Entry::Ended { .. }
         | Entry::Holding { .. }
         | Entry::Unpaused

@@ -56,6 +56,7 @@ pub(super) fn begin(number: u8) -> Box<Begin> {
             deadlines: Deadlines::default(),
             strategy,
             monitors: Vec::new(),
+            verify: Vec::new(),
             needs_approval: false,
         },
         retry: false,

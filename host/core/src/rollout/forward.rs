@@ -230,7 +230,11 @@ impl Machine {
         if settled(ground.fleet.stable, stable, made_candidates)
             && settled(ground.fleet.candidate, candidate, false)
         {
-            return self.reached(now);
+            let verified = match candidate {
+                0 => None,
+                _ => self.verify(now, since, &fleet),
+            };
+            return verified.unwrap_or_else(|| self.reached(now));
         }
         if now >= self.deadline(since) {
             let reason = too_few(&fleet.of(rollout.candidate()), candidate, now.since(since));
@@ -263,6 +267,11 @@ impl Machine {
             return self.turn_back(now, Cause::Deadline, reason);
         }
         if refusal.is_none() {
+            if weight > BasisPoints::ZERO
+                && let Some(next) = self.verify(now, since, &fleet)
+            {
+                return next;
+            }
             return self.ask_and_poll(now, Operation::Route { route }, Purpose::Forward);
         }
         let poll = self.next_poll(now).min(self.deadline(since));

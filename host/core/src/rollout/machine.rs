@@ -261,7 +261,7 @@ impl Machine {
     }
 
     fn take_answer(&mut self, now: Time, call: Call, answer: Answer) {
-        if !matches!(call, Call::Decide(_) | Call::Judge(_)) {
+        if !matches!(call, Call::Decide(_) | Call::Judge(_) | Call::Verify(_)) {
             self.unreachable = None;
         }
         match answer {
@@ -271,7 +271,11 @@ impl Machine {
                     self.issued = Some((operation, now));
                     self.seen = None;
                 }
-                Call::Observe | Call::Measure { .. } | Call::Judge(_) | Call::Decide(_) => {}
+                Call::Observe
+                | Call::Measure { .. }
+                | Call::Judge(_)
+                | Call::Verify(_)
+                | Call::Decide(_) => {}
             },
             Answer::Fleet(fleet) => self.take_fleet(now, fleet),
             Answer::Measured(fleet, counted) => {
@@ -279,6 +283,7 @@ impl Machine {
                 self.measured = Some((now, counted));
             }
             Answer::Observations(observations) => self.take_observations(now, observations),
+            Answer::Reports(reports) => self.take_reports(now, reports),
             Answer::Decision(decision) => self.take_decision(now, decision),
         }
     }
@@ -296,10 +301,10 @@ impl Machine {
                 let observations = observations.map(|(name, _)| (name.clone(), Err(why.clone())));
                 self.take_observations(now, observations.collect());
             }
-            Call::Decide(_) if for_good => {
+            Call::Decide(_) | Call::Verify(_) if for_good => {
                 self.turn_back(now, Cause::PluginFailed, why);
             }
-            Call::Decide(_) => self.retry_at = now + RETRY,
+            Call::Decide(_) | Call::Verify(_) => self.retry_at = now + RETRY,
             Call::Stage(_) | Call::Observe | Call::Measure { .. } | Call::Act(_) => {
                 self.take_target_error(now, call, why, for_good);
             }

@@ -35,6 +35,7 @@ mod signals;
 mod state;
 mod step;
 mod unwatched;
+mod verification;
 mod watch;
 mod way_back;
 
@@ -58,3 +59,4 @@ pub use settings::{Begin, Deadlines, Kind, PinnedMonitor, PinnedPlugin, Settings
 pub use state::Rollout;
 pub use step::{Pending, Step, Window};
 pub use unwatched::{Awaited, Patience, WhileAway};
+pub use verification::{Verified, VerifyRequest};

@@ -8,8 +8,10 @@ use super::directive::{Decision, View};
 use super::entry::{Cause, Counted, Operation, Outcome, Record, Signal};
 use super::look::{LookRequest, Observation};
 use super::settings::Begin;
+use super::verification::VerifyRequest;
 use crate::digest::Digest;
 use crate::fleet::Fleet;
+use crate::hook::TestReport;
 use crate::release::Release;
 use crate::time::Time;
 
@@ -84,6 +86,8 @@ pub enum Call {
     },
     /// Ask these monitors. Answer: [`Answer::Observations`].
     Judge(Vec<(String, LookRequest)>),
+    /// Have the candidate tested. Answer: [`Answer::Reports`].
+    Verify(Vec<VerifyRequest>),
     /// Ask the strategy. Answer: [`Answer::Decision`].
     Decide(Box<View>),
     /// Change the target. Answer: [`Answer::Accepted`].
@@ -101,6 +105,8 @@ pub enum Answer {
     Measured(Fleet, Counted),
     /// What each monitor said, in the order asked.
     Observations(Vec<(String, Result<Observation, String>)>),
+    /// What each test plugin reports, in the order asked.
+    Reports(Vec<(String, Result<TestReport, String>)>),
     /// What the strategy decided.
     Decision(Decision),
 }

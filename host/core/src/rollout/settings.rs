@@ -78,6 +78,9 @@ pub struct Settings {
     pub strategy: PinnedPlugin,
     /// Who judges.
     pub monitors: Vec<PinnedMonitor>,
+    /// Who tests the candidate before it gets traffic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verify: Vec<PinnedPlugin>,
     /// Whether a person must approve of the release before any of it runs.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub needs_approval: bool,

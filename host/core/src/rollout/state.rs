@@ -13,6 +13,7 @@ use super::guardrail::Standing;
 use super::memory;
 use super::settings::{Begin, Kind};
 use super::step::{Pending, Step, Window};
+use super::verification::Verified;
 use crate::digest::Digest;
 use crate::release::Release;
 use crate::telemetry::Telemetry;
@@ -84,6 +85,9 @@ pub struct Rollout {
     /// Who approved of the release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
+    /// Whether the candidate passed what is to be shown before it gets traffic.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub verified: bool,
     /// Holds that expired without progress in between.
     pub expiries: u32,
     /// The number of the newest signal that was heard.
@@ -124,6 +128,7 @@ impl Rollout {
             pause: false,
             promote_full: false,
             approved_by: None,
+            verified: false,
             expiries: 0,
             exclusive: false,
         }
@@ -272,6 +277,18 @@ impl Rollout {
         }
     }
 
+    fn apply_verified(&mut self, at: Time, verified: &[Verified]) {
+        if let Some((cause, reason)) = verified.iter().find_map(Verified::objection) {
+            self.turn_back_next(cause, reason);
+            return;
+        }
+        self.verified = true;
+        // How long that took is not the step's.
+        if let Step::Acting { since, .. } = &mut self.step {
+            *since = at;
+        }
+    }
+
     fn apply_ended(&mut self, at: Time, ended: Ended) {
         match ended.ending {
             Ending::HoldExpired => self.expiries += 1,
@@ -387,6 +404,7 @@ impl Rollout {
                 self.judged = judged.clone();
                 self.apply_look(judgement.clone(), *measured);
             }
+            Entry::Verified { verified } => self.apply_verified(at, verified),
             Entry::Ended { ended } => self.apply_ended(at, ended.clone()),
             Entry::Holding {
                 reason,

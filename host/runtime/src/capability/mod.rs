@@ -173,6 +173,14 @@ impl Denial {
     }
 }
 
+/// What was denied last, and what would allow it, to be put behind what came of
+/// it; empty where nothing was denied.
+pub fn advice(denials: &[Denial], permit: &Permit) -> String {
+    denials.last().map_or(String::new(), |denial| {
+        format!("; it was denied {denial}{}", denial.advice(permit))
+    })
+}
+
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} `{}`", self.capability, self.target)

@@ -96,7 +96,7 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// The document in this file, whose folder is there.
+    /// The document in this file, whose folder is made with the first save.
     pub fn new(path: impl Into<PathBuf>) -> FileStore {
         FileStore { path: path.into() }
     }
@@ -137,6 +137,9 @@ impl DocumentStore for FileStore {
     }
 
     fn save(&self, expected: u64, bytes: &[u8]) -> Result<u64, StoreError> {
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| self.io(error))?;
+        }
         let lock = File::create(self.path.with_extension("lock"));
         // Given back with the file, also when this process is killed.
         let lock = lock.and_then(|file| file.lock().map(|()| file));
@@ -217,7 +220,7 @@ mod tests {
     fn a_document_is_replaced_only_from_the_version_that_was_seen() {
         check(&MemoryStore::default());
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
+        let path = folder.path().join("not/there/yet/state");
         check(&FileStore::new(&path));
         assert_eq!(FileStore::new(&path).load().unwrap().version, 2);
     }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use baepo_core::hook::HookError;
 use baepo_core::release::Release;
-use baepo_core::rollout::{Answer, Call, CallError, Counted, LookRequest, Operation};
+use baepo_core::rollout::{
+    Answer, Call, CallError, Counted, LookRequest, Operation, VerifyRequest,
+};
 
 use super::Drive;
+use crate::capability::advice;
 use crate::capability::output::RolloutOutput;
 use crate::chain;
 use crate::plugin::{self, CallContext};
@@ -54,6 +57,7 @@ impl Drive<'_> {
                     "the strategy plugin is not loaded".into(),
                 )),
             },
+            Call::Verify(requests) => self.verify(requests).await,
             Call::Judge(requests) => Ok(Answer::Observations(self.judge(requests).await)),
         }
     }
@@ -104,6 +108,45 @@ impl Drive<'_> {
         };
         self.target.stage(token, &staging).await.map_err(refusal)?;
         Ok(Answer::Accepted)
+    }
+
+    /// One after the other, for they may get into each other's way.
+    async fn verify(&self, requests: Vec<VerifyRequest>) -> Result<Answer, CallError> {
+        let context = CallContext {
+            checkout: self.checkout.clone(),
+            ..self.context()
+        };
+        let mut reports = Vec::new();
+        for request in requests {
+            let VerifyRequest {
+                plugin: pinned,
+                revision,
+                endpoints,
+            } = request;
+            let plugins = &self.deciders.verify;
+            let found = plugins.iter().find(|(name, _)| *name == pinned.name);
+            let report = match found {
+                None => Err("it is not loaded in this run".into()),
+                Some((_, plugin)) if plugin.digest() != pinned.digest => {
+                    Err("this run has other bytes of it than the rollout began with".into())
+                }
+                Some((_, plugin)) => {
+                    let called = plugin.test(&context, &pinned.config, &revision, &endpoints);
+                    let outcome = called.await;
+                    if let Err(plugin::CallError::Plugin(HookError::Unavailable(_))) =
+                        outcome.result
+                    {
+                        let why = format!("what `{}` needs is not there", pinned.name);
+                        return Err(CallError::Unreachable(why));
+                    }
+                    let denied = advice(&outcome.denials, plugin.permit());
+                    let report = outcome.result;
+                    report.map_err(|error| format!("{}{denied}", chain(&error)))
+                }
+            };
+            reports.push((pinned.name, report));
+        }
+        Ok(Answer::Reports(reports))
     }
 
     async fn judge(

@@ -49,6 +49,8 @@ pub struct Deciders {
     pub strategy: Option<Plugin>,
     /// Who judges, by name.
     pub monitors: Vec<(String, Plugin)>,
+    /// Who tests the candidate before it gets traffic, by name.
+    pub verify: Vec<(String, Plugin)>,
 }
 
 impl Deciders {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_json::Value;
 
-use super::manifest::Manifest;
+use super::manifest::{How, Manifest};
 
 /// What one release has at a place; absent where it has nothing.
 pub type Side = Option<String>;
@@ -88,19 +89,23 @@ fn secrets(before: &Manifest, after: &Manifest) -> (Texts, Texts) {
 }
 
 fn settings(manifest: &Manifest) -> Texts {
-    let run = &manifest.run;
-    let fields = [
+    let mut fields = vec![
         ("app", manifest.app.clone()),
         ("environment", manifest.environment.clone()),
-        (
-            "command",
-            serde_json::Value::from(run.command.clone()).to_string(),
-        ),
-        ("health", run.health_path.clone()),
-        ("health.interval", run.health_interval_ms.to_string()),
-        ("health.timeout", run.health_timeout_ms.to_string()),
-        ("drain", run.drain_deadline_ms.to_string()),
-        ("stop", run.stop_deadline_ms.to_string()),
     ];
-    fields.map(|(name, value)| (name.to_owned(), value)).into()
+    match &manifest.how {
+        How::Run(run) => fields.extend([
+            ("command", Value::from(run.command.clone()).to_string()),
+            ("health", run.health_path.clone()),
+            ("health.interval", run.health_interval_ms.to_string()),
+            ("health.timeout", run.health_timeout_ms.to_string()),
+            ("drain", run.drain_deadline_ms.to_string()),
+            ("stop", run.stop_deadline_ms.to_string()),
+        ]),
+        How::Target(with) => fields.push(("target", with.to_string())),
+    }
+    let named = fields.into_iter();
+    named
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

@@ -25,8 +25,9 @@ pub struct Manifest {
     pub env: BTreeMap<String, String>,
     /// Secrets by the variable that carries them.
     pub secrets: BTreeMap<String, SecretEntry>,
-    /// How an instance is run.
-    pub run: RunEntry,
+    /// How instances are run.
+    #[serde(flatten)]
+    pub how: How,
 }
 
 /// One file.
@@ -67,7 +68,17 @@ pub struct SecretEntry {
     pub keyed_hash: Digest,
 }
 
-/// How an instance is run.
+/// How instances are run: `run` or `target` of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// As processes of a machine.
+    Run(RunEntry),
+    /// As a target plugin does it with these settings.
+    Target(Value),
+}
+
+/// How an instance is run as a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunEntry {
@@ -85,6 +96,22 @@ pub struct RunEntry {
     pub stop_deadline_ms: Millis,
 }
 
+impl How {
+    /// Program and arguments of a process; empty where a plugin runs it.
+    pub fn command(&self) -> &[String] {
+        match self {
+            How::Run(run) => &run.command,
+            How::Target(_) => &[],
+        }
+    }
+}
+
+impl From<&Workload> for How {
+    fn from(workload: &Workload) -> How {
+        How::Run(RunEntry::from(workload))
+    }
+}
+
 impl From<&Workload> for RunEntry {
     fn from(workload: &Workload) -> RunEntry {
         let millis =
@@ -99,6 +126,25 @@ impl From<&Workload> for RunEntry {
         }
     }
 }
+
+impl RunEntry {
+    /// The same with these variables, plain and secret ones, as a target takes it.
+    pub(crate) fn workload(&self, env: Variables, secret_env: Variables) -> Workload {
+        let time = |millis: Millis| millis.to_duration();
+        Workload {
+            command: self.command.clone(),
+            env,
+            secret_env,
+            health_path: self.health_path.clone(),
+            health_interval: time(self.health_interval_ms),
+            health_timeout: time(self.health_timeout_ms),
+            drain_deadline: time(self.drain_deadline_ms),
+            stop_deadline: time(self.stop_deadline_ms),
+        }
+    }
+}
+
+type Variables = Vec<(String, String)>;
 
 impl Manifest {
     /// The text that is hashed: `{"format":"baepo-release/1",…}`, JSON without

@@ -20,7 +20,7 @@ use baepo_core::hook::BuiltFile;
 use baepo_core::release::Revision;
 use baepo_core::time::Time;
 
-use crate::target::{Staging, Workload};
+use crate::target::Staging;
 
 mod bundle;
 mod diff;
@@ -31,7 +31,7 @@ mod store;
 
 pub use bundle::Bundle;
 pub use diff::{Change, Side, diff};
-pub use manifest::{FileEntry, Manifest, Origin, RunEntry, SecretEntry};
+pub use manifest::{FileEntry, How, Manifest, Origin, RunEntry, SecretEntry};
 pub use render::{Context, render};
 pub use secret::{Secret, SecretKey};
 pub use store::{Kept, Record, ReleaseStore, StoredRelease};
@@ -66,8 +66,8 @@ pub struct Recipe<'a> {
     pub secrets: &'a BTreeMap<String, Secret>,
     /// Makes the keyed hashes.
     pub key: &'a SecretKey,
-    /// How instances are run; its variables are replaced by those above.
-    pub workload: &'a Workload,
+    /// How instances are run.
+    pub how: How,
 }
 
 /// A release that is ready to be handed to a target.
@@ -182,7 +182,7 @@ pub fn prepare(
     let mut files = Vec::new();
     for artifact in recipe.artifacts {
         let source = locate_artifact(recipe.checkout, &artifact.path)?;
-        let is_program = recipe.workload.command.first() == Some(&artifact.name);
+        let is_program = recipe.how.command().first() == Some(&artifact.name);
         let entry = draft.add_copy(artifact, &source, is_program)?;
         files.push(entry);
     }
@@ -206,7 +206,7 @@ pub fn prepare(
         files,
         env: recipe.env.clone(),
         secrets: recipe.key.hash_all(recipe.app, recipe.secrets),
-        run: RunEntry::from(recipe.workload),
+        how: recipe.how.clone(),
     };
     let paths = recipe
         .artifacts

@@ -6,7 +6,6 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use baepo_core::digest::Digest;
 use baepo_core::hook::BuiltFile;
@@ -15,7 +14,7 @@ use baepo_core::time::Time;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::manifest::{FileEntry, Manifest, Origin};
+use super::manifest::{FileEntry, How, Manifest, Origin};
 use super::secret::Secret;
 use super::{ReleaseError, io_error};
 use crate::target::{StagedFile, Staging, Workload};
@@ -231,25 +230,21 @@ impl StoredRelease {
     /// them, of those that the release names.
     pub fn staging(&self, secrets: &BTreeMap<String, Secret>) -> Staging {
         let manifest = &self.record.manifest;
-        let run = &manifest.run;
-        let time = |millis: baepo_core::time::Millis| Duration::from_millis(millis.0);
         let named = secrets
             .iter()
             .filter(|(variable, _)| manifest.secrets.contains_key(*variable));
+        let secret_env = named
+            .map(|(variable, secret)| (variable.clone(), secret.expose().to_owned()))
+            .collect();
+        let env = manifest.env.clone().into_iter().collect();
         Staging {
             release: self.record.release(),
-            workload: Workload {
-                command: run.command.clone(),
-                env: manifest.env.clone().into_iter().collect(),
-                secret_env: named
-                    .map(|(variable, secret)| (variable.clone(), secret.expose().to_owned()))
-                    .collect(),
-                health_path: run.health_path.clone(),
-                health_interval: time(run.health_interval_ms),
-                health_timeout: time(run.health_timeout_ms),
-                drain_deadline: time(run.drain_deadline_ms),
-                stop_deadline: time(run.stop_deadline_ms),
+            workload: match &manifest.how {
+                How::Run(run) => run.workload(env, secret_env),
+                // It knows from its settings, and opens secrets by itself.
+                How::Target(_) => Workload::default(),
             },
+            manifest: manifest.canonical_text(),
             files: manifest
                 .files
                 .iter()

@@ -5,6 +5,7 @@ use std::time::Duration;
 use baepo_core::digest::Digest;
 
 use super::*;
+use crate::target::Workload;
 
 /// Inputs that own what a recipe borrows, over a real folder.
 struct Inputs {
@@ -85,7 +86,7 @@ impl Inputs {
             env: &self.env,
             secrets: &self.secrets,
             key: &self.key,
-            workload: &self.workload,
+            how: How::from(&self.workload),
         };
         prepare(&recipe, &self.store(), Time(at))
     }

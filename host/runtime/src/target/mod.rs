@@ -2,6 +2,7 @@
 //! core's mapping.
 
 pub mod local;
+pub mod plugin;
 
 use std::time::Duration;
 
@@ -13,9 +14,14 @@ use baepo_core::telemetry::Telemetry;
 use baepo_core::time::Time;
 use serde::{Deserialize, Serialize};
 
+/// The largest state document.
+pub const STATE_MAX_BYTES: usize = 256 << 10;
+
 /// The number of a lease. Each new holder gets a larger one; a target refuses
 /// changing calls that carry a smaller one than it has seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Token(pub u64);
 
@@ -42,8 +48,8 @@ pub struct Document {
 }
 
 /// How the instances of a release are run: what `stage` hands over beside the
-/// release itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// release itself. Empty where a plugin runs them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Workload {
     /// Program and arguments. A first word that names an artifact or a config
@@ -77,6 +83,8 @@ pub struct Staging {
     pub workload: Workload,
     /// Files of the release: artifacts and rendered config files.
     pub files: Vec<StagedFile>,
+    /// What its digest covers, as JSON, for places that are no machine of ours.
+    pub manifest: String,
 }
 
 /// One file of a release and where its content is on this machine.

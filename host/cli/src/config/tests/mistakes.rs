@@ -24,7 +24,7 @@ fn what_comes_later_is_said_and_nothing_else() {
               baepo.yml:23:15
               23 │     target: { kubernetes: { namespace: shop, manifest: deploy/shop.yaml } }
                  │               ^^^^^^^^^^ the target `kubernetes` is not in this version
-              help: use `local`
+              help: use `local`, or `plugin` with one that speaks to your cluster
         "#]],
     );
 }
@@ -252,6 +252,50 @@ fn wrong_values_inside_an_environment_name_what_is_expected() {
                9 │       - plugin: plugins/c.wasm
                  │                 ^^^^^^^^^^^^^^ a path must begin with `./`
               help: write `./plugins/c.wasm`
+        "#]],
+    );
+}
+
+#[test]
+fn a_target_is_one_place_and_a_plugin_of_that_kind() {
+    let config = |target: &str, more: &str| {
+        format!(
+            "app: shop\nenvironments:\n  a:\n    target: {{ {target} }}\n    strategy: direct\n{more}"
+        )
+    };
+    check(
+        &config("instances: 2, plugin: canary", "    ephemeral: true\n"),
+        expect![[r#"
+            error: 2 problems in baepo.yml
+
+              baepo.yml:4:37
+               4 │     target: { instances: 2, plugin: canary }
+                 │                                     ^^^^^^ `canary` is a strategy, not a target
+              help: one of: programs, or `./PATH.wasm`
+
+              baepo.yml:6:16
+               6 │     ephemeral: true
+                 │                ^^^^ what a plugin runs does not end with the run
+              help: leave out `ephemeral`, or use `target.local`
+        "#]],
+    );
+    check(
+        &config(
+            "instances: 2, plugin: ./a.wasm, local: { listen: \"127.0.0.1:3\", command: shop, health: / }",
+            "",
+        ),
+        expect![[r#"
+            error: 2 problems in baepo.yml
+
+              baepo.yml:4:5
+               4 │     target: { instances: 2, plugin: ./a.wasm, local: { listen: "127.0.0.1:3", command: shop, health: / } }
+                 │     ^^^^^^ a target is exactly one of local, kubernetes and plugin
+              help: keep one of them
+
+              baepo.yml:4:15
+               4 │     target: { instances: 2, plugin: ./a.wasm, local: { listen: "127.0.0.1:3", command: shop, health: / } }
+                 │               ^^^^^^^^^ is for a target that is a plugin
+              help: write it under `local:`
         "#]],
     );
 }

@@ -122,7 +122,8 @@ fn the_smallest_file_becomes_a_whole_configuration() {
     .assert_debug_eq(&config.build);
     let production = config.environment("production").unwrap();
     assert_eq!(production.instances, 4);
-    assert_eq!(production.target.listen.to_string(), "0.0.0.0:8080");
+    let local = production.target.local().unwrap();
+    assert_eq!(local.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(production.strategy.plugin.to_string(), "builtin:canary");
     assert_eq!(production.limits.max_surge, 4);
     assert_eq!(production.limits.max_unavailable, 0);

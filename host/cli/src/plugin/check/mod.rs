@@ -1,6 +1,6 @@
 //! `baepo plugin check`: whether a plugin keeps to what its hook promises, on
-//! this machine and before anybody relies on it. Nothing outside is touched:
-//! nothing is granted, and rollouts are simulated.
+//! this machine and before anybody relies on it. Rollouts are simulated, and
+//! nothing outside is touched that `--allow` does not grant.
 
 mod monitor;
 mod others;
@@ -14,12 +14,11 @@ use baepo_core::digest::Digest;
 use baepo_core::hook::HookError;
 use baepo_core::release::{Release, Revision};
 use baepo_core::time::Time;
-use baepo_runtime::capability::grants::Grants;
-use baepo_runtime::capability::policy::Policy;
-use baepo_runtime::plugin::{CallError, Hook, Plugin, inspect};
+use baepo_runtime::plugin::{CallContext, CallError, Hook, Plugin, inspect};
 use serde_json::Value;
 
-use super::about;
+use super::run::Bounds;
+use super::{about, given};
 use crate::exit::Exit;
 use crate::render::size;
 use crate::render::terminal::Paint;
@@ -37,6 +36,12 @@ pub(crate) struct Args {
     /// Its `with:` block as JSON
     #[arg(long = "with", default_value = "{}", value_name = "JSON")]
     config: String,
+    /// What it may do meanwhile, as the `allow:` of the configuration in JSON
+    #[arg(long, default_value = "{}", value_name = "JSON")]
+    allow: String,
+    /// What it may use, as the `limits:` of the configuration in JSON
+    #[arg(long, default_value = "{}", value_name = "JSON")]
+    limits: String,
     /// How many rollouts a strategy is tried with
     #[arg(long, default_value_t = 2_000, value_name = "NUMBER")]
     rollouts: u32,
@@ -118,6 +123,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
+    let bounds = match (given::allow(&args.allow), given::limits(&args.limits)) {
+        (Ok(grants), Ok(limits)) => Bounds {
+            grants,
+            limits,
+            ..Bounds::default()
+        },
+        (Err(findings), _) | (_, Err(findings)) => return Ok(crate::refuse(&findings)),
+    };
     let bytes = match super::inspect::bytes(&args.plugin).await? {
         Ok(bytes) => bytes,
         Err(exit) => return Ok(exit),
@@ -129,13 +142,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     let root = crate::root()?;
     let began = Instant::now();
     let any = wanted.or(seen.hooks.first().copied());
-    let loaded = super::run::load(
-        &root,
-        &args.plugin,
-        any.unwrap_or(Hook::Strategy),
-        Grants::default(),
-        Policy::default(),
-    );
+    let loaded = super::run::load(&root, &args.plugin, any.unwrap_or(Hook::Strategy), bounds);
     let plugin = match loaded.await? {
         Ok(plugin) => plugin,
         Err(error) => {
@@ -286,6 +293,14 @@ fn with_unknown_key(config: &str) -> String {
         keys.insert("no-plugin-knows-this-key".into(), true.into());
     }
     config.to_string()
+}
+
+/// What surrounds a call: what is granted leads to the outside as it is.
+fn context() -> CallContext {
+    CallContext {
+        outside: crate::outside::outside(),
+        ..CallContext::bare()
+    }
 }
 
 /// A release that is made up.

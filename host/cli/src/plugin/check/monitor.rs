@@ -6,9 +6,9 @@ use baepo_core::rollout::{LookRequest, MOST_MEMORY, Observation, Side};
 use baepo_core::telemetry::{Histogram, Telemetry, latency_bounds_us};
 use baepo_core::time::{Millis, Time};
 use baepo_core::verdict::{Phase, Verdict};
-use baepo_runtime::plugin::{CallContext, CallError, Plugin};
+use baepo_runtime::plugin::{CallError, Plugin};
 
-use super::{Line, configuration, further, release, with_unknown_key};
+use super::{Line, configuration, context, further, release, with_unknown_key};
 use crate::render::{size, verdict_word};
 
 /// Looks of the rollout that is tried.
@@ -18,7 +18,7 @@ const EVERY: u64 = 5_000;
 const WINDOW: u32 = 12;
 
 pub(super) async fn check(plugin: &Plugin, config: &str, imports: &[String]) -> Vec<Line> {
-    let context = CallContext::bare();
+    let context = context();
     let ours = plugin.describe_monitor(&context, config).await.result;
     let odd = with_unknown_key(config);
     let nonsense = plugin.describe_monitor(&context, &odd).await.result.err();
@@ -62,7 +62,7 @@ pub(super) async fn check(plugin: &Plugin, config: &str, imports: &[String]) -> 
 }
 
 async fn observe(plugin: &Plugin, request: &LookRequest) -> Result<Observation, CallError> {
-    let context = CallContext::bare();
+    let context = context();
     let outcome = plugin.observe(&context, request, plugin.name()).await;
     outcome.result
 }
@@ -153,12 +153,12 @@ async fn long(plugin: &Plugin, config: &str, phases: &[Phase]) -> Line {
                     "a look that comes to nothing is inconclusive, with a reason; an error is for what nobody expected",
                 );
             }
-            // Nothing is granted here, so that it may know nothing.
+            // Where nothing is granted it may know nothing.
             Err(CallError::Plugin(error)) => {
                 return Line::note(
                     "looks",
-                    format!("without a grant it says: {error}"),
-                    "try it with what it needs: `baepo plugin run monitor --allow '{…}'`",
+                    format!("with what is granted here it says: {error}"),
+                    "check it with what it needs: `--allow '{…}'`, as under `allow:`",
                 );
             }
             Err(error) => {

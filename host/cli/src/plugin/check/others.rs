@@ -8,7 +8,7 @@ use baepo_core::time::Time;
 use baepo_runtime::capability::store::MemoryStore;
 use baepo_runtime::plugin::{CallContext, CallError, Hook, Plugin, TargetCall};
 
-use super::{Line, configuration, revision, with_unknown_key};
+use super::{Line, configuration, context, revision, with_unknown_key};
 
 pub(super) async fn check(plugin: &Plugin, hook: Hook, config: &str) -> Vec<Line> {
     let what = hook.name();
@@ -19,7 +19,7 @@ pub(super) async fn check(plugin: &Plugin, hook: Hook, config: &str) -> Vec<Line
     let context = CallContext {
         checkout: Some(Arc::from(empty.path())),
         store: Some(Arc::new(MemoryStore::default())),
-        ..CallContext::bare()
+        ..context()
     };
     let ours = ask(plugin, hook, &context, config).await;
     let nonsense = ask(plugin, hook, &context, &with_unknown_key(config)).await;
@@ -40,12 +40,11 @@ fn answered(what: &'static str, error: &Option<CallError>) -> Line {
         None => Line::good(what, "it answers"),
         Some(CallError::Plugin(HookError::Denied(capability))) => Line::good(
             what,
-            format!("without a grant it says that it needs {capability}"),
+            format!("it says that it needs {capability}, which is not granted here"),
         ),
-        Some(CallError::Plugin(error)) => Line::good(
-            what,
-            format!("in an empty checkout and without a grant it says: {error}"),
-        ),
+        Some(CallError::Plugin(error)) => {
+            Line::good(what, format!("in an empty checkout it says: {error}"))
+        }
         Some(error) => Line::bad(what, error.to_string(), error.help()),
     }
 }

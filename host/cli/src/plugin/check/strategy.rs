@@ -349,6 +349,7 @@ fn forecast(plugin: &Plugin, config: &str, case: &Case) -> Forecast {
                 plugin: pinned("monitor", "{}"),
                 phases: vec![Phase::Preview, Phase::Ramp, Phase::Bake],
             }],
+            verify: Vec::new(),
             needs_approval: false,
         },
         retry: true,

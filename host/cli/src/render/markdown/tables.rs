@@ -279,20 +279,21 @@ pub(super) const FAILURES: &str = "| Where | What |\n|---|---|";
 
 /// Failed tests, and remarks on the code, the worst first.
 pub(super) fn failures(report: &Report) -> Vec<String> {
-    let mut rows = Vec::new();
+    let mut failed: Vec<&(String, String)> = Vec::new();
     let mut remarks = Vec::new();
     for stage in &report.stages {
         if let Some(StageOutput::Tests { failures, .. }) = &stage.output {
-            for (name, message) in failures {
-                rows.push(format!(
-                    "| ❌ {} | {} |",
-                    code(&shorten(name, 120)),
-                    brief(message, LONGEST_CELL)
-                ));
-            }
+            failed.extend(failures);
         }
         remarks.extend(&stage.annotations);
     }
+    let verified = report.rollouts.iter().flat_map(|rollout| &rollout.verified);
+    failed.extend(verified.flat_map(|verified| &verified.failures));
+    let row = |(name, message): &(String, String)| {
+        let (name, message) = (code(&shorten(name, 120)), brief(message, LONGEST_CELL));
+        format!("| ❌ {name} | {message} |")
+    };
+    let mut rows: Vec<String> = failed.into_iter().map(row).collect();
     remarks.sort_by_key(|annotation| std::cmp::Reverse(annotation.level));
     rows.extend(remarks.into_iter().map(|annotation| {
         let place = format!(

@@ -10,9 +10,9 @@ use baepo_core::telemetry::Telemetry;
 use baepo_core::time::Millis;
 
 use super::fleet::{Inner, Keeper, blocking, now, number_of, unable};
-use super::protocol::{File, Problem, STATE_MAX_BYTES};
+use super::protocol::{File, Problem};
 use super::store::{Saved, SavedInstance, SavedRelease};
-use crate::target::{Document, Lease, LogLine, Token, Workload};
+use crate::target::{Document, Lease, LogLine, STATE_MAX_BYTES, Token, Workload};
 
 impl Keeper {
     pub(super) fn missing(&self, digests: Vec<Digest>) -> Vec<Digest> {

@@ -20,10 +20,10 @@ use tokio_util::sync::CancellationToken;
 use super::fleet::{Keeper, blocking, now};
 use super::protocol::{
     CALL_MAX_BYTES, CALL_PATH, CONTENTS_PATH, Call, METRICS_PATH, OUTPUT_MAX_BYTES, OUTPUT_PATH,
-    Problem, Reply, SIZE_HEADER, STATE_MAX_BYTES, STATE_PATH, Status, VERSION_HEADER,
+    Problem, Reply, SIZE_HEADER, STATE_PATH, Status, VERSION_HEADER,
 };
 use crate::router::Listen;
-use crate::target::Token;
+use crate::target::{STATE_MAX_BYTES, Token};
 
 /// What the agent says of itself.
 #[derive(Debug, Clone)]

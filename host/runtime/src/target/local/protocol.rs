@@ -40,8 +40,6 @@ pub(super) const OUTPUT_MAX_BYTES: u64 = 1 << 20;
 pub(super) const METRICS_PATH: &str = "/metrics";
 /// The version of the state document.
 pub(super) const VERSION_HEADER: &str = "x-baepo-version";
-/// The largest state document.
-pub(super) const STATE_MAX_BYTES: usize = 256 << 10;
 /// The largest call.
 pub(super) const CALL_MAX_BYTES: usize = 4 << 20;
 

@@ -113,6 +113,34 @@ impl Config for Logs {
     }
 }
 
+/// Of `load`: the version of the document and its text.
+pub(crate) struct Document(pub(crate) u64, pub(crate) String);
+
+impl Config for Document {
+    fn read(fields: &mut Fields) -> Document {
+        // Whoever says nothing at all has not looked: an empty document would
+        // be a place in which nothing was ever installed.
+        if !fields.has("version") {
+            fields.problem("version", "is missing; it is 0 where nothing was saved");
+        }
+        let document: String = fields.or("document", String::new());
+        Document(fields.or("version", 0), document)
+    }
+}
+
+/// Of `save`: the new version; none where somebody else has saved in between.
+pub(crate) struct Saved(pub(crate) Option<u64>);
+
+impl Config for Saved {
+    fn read(fields: &mut Fields) -> Saved {
+        let version: Option<u64> = fields.optional("version");
+        if version.is_none() && !fields.or("conflict", false) {
+            fields.problem("version", "is missing; or is `conflict` true?");
+        }
+        Saved(version)
+    }
+}
+
 /// Of `missing`.
 pub(crate) struct Missing(pub(crate) Vec<String>);
 

@@ -34,13 +34,15 @@
 //! | `logs` | `{"call": "logs", "digest", "limit-lines"}` | `{"lines": [{"at-ms", "instance", "text"}]}`, oldest first |
 //! | `missing` | `{"call": "missing", "sha256": [..]}` | `{"missing": [..]}` |
 //! | `upload` | the content itself; its SHA-256 is the last argument | |
+//! | `load` | `{"call": "load"}` | `{"version", "document"}` of what was saved last; `{"version": 0}` where nothing was |
+//! | `save` | `{"call": "save", "expected-version", "document"}` | `{"version"}`, the new one; `{"conflict": true}`, and nothing is saved, where the version is another one than was expected |
 //!
 //! The first five must be there, the others may. What the words mean stands in
 //! `wit/target.wit`. Of an instance only `digest` must be said; a number that is
 //! left out is 0, and `asked` what is ready and starting.
 //!
-//! - *Files.* Without `upload` nothing is ever missing: `stage` finds each
-//!   artifact in the checkout, at its `path`. That is enough where one job builds
+//! - *Files.* Without `upload` nothing is ever missing: `stage` finds each file of
+//!   `manifest` in the checkout, at its `path`. That is enough where one job builds
 //!   and rolls out. With it contents are handed over before `stage`: all of them,
 //!   or those that `missing` names.
 //! - *Twice.* The host repeats a call of which it does not know whether it came
@@ -53,7 +55,10 @@
 //!   already. A place that can compare tokens itself should: that is why they are
 //!   in the question.
 //!
-//! State and token are in the document that the host keeps for the plugin.
+//! - *State.* The state of the rollouts and the newest token are in a document
+//!   that the host keeps in a file of the machine it runs on. Where runs come to
+//!   ever new machines, `load` and `save` keep it with the place instead: both or
+//!   neither.
 
 mod answer;
 mod ledger;
@@ -110,7 +115,7 @@ impl Guest for Plugin {
         content: Vec<u8>,
     ) -> Result<(), TargetError> {
         let settings: Settings = config::parse(&config)?;
-        Ledger::admit(token)?;
+        Ledger::admit(&settings, token)?;
         let Some(program) = &settings.upload else {
             let why = "there is no `upload` to hand a content to";
             return Err(HookError::Failed(why.into()).into());
@@ -197,8 +202,7 @@ impl Guest for Plugin {
     }
 
     fn load_state(config: String) -> Result<(u64, Vec<u8>), TargetError> {
-        let _: Settings = config::parse(&config)?;
-        let ledger = Ledger::load()?;
+        let ledger = Ledger::load(&config::parse(&config)?)?;
         Ok((ledger.version, ledger.state))
     }
 
@@ -207,8 +211,7 @@ impl Guest for Plugin {
         expected_version: u64,
         bytes: Vec<u8>,
     ) -> Result<u64, TargetError> {
-        let _: Settings = config::parse(&config)?;
-        Ledger::replace(expected_version, bytes)
+        Ledger::replace(&config::parse(&config)?, expected_version, bytes)
     }
 }
 
@@ -217,7 +220,7 @@ baepo_plugin::export_target!(Plugin);
 impl Settings {
     /// Has a program change something, unless another run has taken over.
     fn act(&self, program: &[String], token: u64, question: &Value) -> Result<(), TargetError> {
-        Ledger::admit(token)?;
+        Ledger::admit(self, token)?;
         self.run(program, question.to_string().into_bytes())?;
         Ok(())
     }

@@ -18,12 +18,21 @@ pub(crate) struct Settings {
     pub(crate) upload: Option<Program>,
     pub(crate) telemetry: Option<Program>,
     pub(crate) logs: Option<Program>,
+    /// Keep the document of the plugin, both or neither; without them the host
+    /// does.
+    pub(crate) document: Option<Document>,
     /// Variables, folder and time of each program.
     pub(crate) surroundings: Invocation,
     /// For people.
     pub(crate) name: String,
     /// The smallest share of traffic that `route` can make.
     pub(crate) weight_granularity: Percent,
+}
+
+/// The programs that keep the document.
+pub(crate) struct Document {
+    pub(crate) load: Program,
+    pub(crate) save: Program,
 }
 
 impl Config for Settings {
@@ -38,6 +47,7 @@ impl Config for Settings {
             upload: program(fields, "upload"),
             telemetry: program(fields, "telemetry"),
             logs: program(fields, "logs"),
+            document: document(fields),
             surroundings: Invocation::read_surroundings(fields),
             name: String::new(),
             weight_granularity: Percent(100),
@@ -60,6 +70,22 @@ impl Config for Settings {
             },
             weight_granularity,
             ..settings
+        }
+    }
+}
+
+fn document(fields: &mut Fields) -> Option<Document> {
+    let (load, save) = (program(fields, "load"), program(fields, "save"));
+    match (load, save) {
+        (Some(load), Some(save)) => Some(Document { load, save }),
+        (None, None) => None,
+        (Some(_), None) => {
+            fields.problem("load", "needs `save`, which keeps what it answers");
+            None
+        }
+        (None, Some(_)) => {
+            fields.problem("save", "needs `load`, which answers what it kept");
+            None
         }
     }
 }

@@ -175,6 +175,42 @@ fn who_saves_at_the_same_time_is_looked_at_again() {
 }
 
 #[test]
+fn two_programs_keep_the_document_instead_of_the_host() {
+    let kept = Rc::new(RefCell::new((0_u64, String::new())));
+    let keep = move |started: &Started| {
+        let mut kept = kept.borrow_mut();
+        let question: Value = serde_json::from_slice(&started.stdin).unwrap();
+        if question["call"] == "load" {
+            return Ended::well(json!({ "version": kept.0, "document": kept.1 }).to_string());
+        }
+        if question["expected-version"] != kept.0 {
+            return Ended::well(r#"{"conflict": true}"#);
+        }
+        *kept = (kept.0 + 1, question["document"].as_str().unwrap().into());
+        Ended::well(json!({ "version": kept.0 }).to_string())
+    };
+    // No store: the host keeps nothing.
+    let host = Host::new().program_with("./keep", keep);
+    let config = r#"{"load": ["./keep", "load"], "save": ["./keep", "save"]}"#;
+    let load = || Plugin::load_state(config.into()).unwrap();
+    let save = |expected, state: &[u8]| Plugin::save_state(config.into(), expected, state.to_vec());
+    host.run(|| {
+        assert_eq!(load(), (0, Vec::new()));
+        assert_eq!(save(0, b"one\ntwo").unwrap(), 1);
+        assert_eq!(load(), (1, b"one\ntwo".to_vec()));
+        assert!(matches!(save(0, b"late"), Err(TargetError::Conflict)));
+        assert_eq!(
+            failure(save(1, b"\xff")),
+            "the state is no text, and programs keep texts"
+        );
+    });
+    let silent = Host::new().program(["./keep", "load"], Ended::well("{}"));
+    let why = failure(silent.run(|| Plugin::load_state(config.into())));
+    let missing = "`version` is missing; it is 0 where nothing was saved";
+    assert_eq!(why, format!("`./keep load` answers wrongly: {missing}"));
+}
+
+#[test]
 fn a_program_that_fails_is_quoted() {
     let why = failure(host().run(|| scale(1, 3, 1)));
     assert_eq!(why, "`./deploy scale` failed: it was not staged");
@@ -258,7 +294,7 @@ fn it_describes_itself_and_finds_all_mistakes() {
     let described = Plugin::describe(config.into()).unwrap();
     assert_eq!(described.name, "our cloud");
     assert_eq!(described.weight_granularity_basis_points, 500);
-    let wrong = r#"{"scale": [], "observ": ["a"], "missing": ["have"], "describe": {"weight-granularity": "0%"}}"#;
+    let wrong = r#"{"scale": [], "observ": ["a"], "missing": ["have"], "save": ["keep"], "describe": {"weight-granularity": "0%"}}"#;
     let Err(TargetError::Hook(HookError::InvalidConfig(problems))) = Plugin::describe(wrong.into())
     else {
         panic!()
@@ -266,7 +302,13 @@ fn it_describes_itself_and_finds_all_mistakes() {
     let paths: Vec<&str> = problems.iter().map(|problem| &*problem.path).collect();
     assert_eq!(
         paths,
-        ["scale", "missing", "describe.weight-granularity", "observ"]
+        [
+            "scale",
+            "save",
+            "missing",
+            "describe.weight-granularity",
+            "observ"
+        ]
     );
 }
 
