@@ -17,11 +17,12 @@ const FORWARD: &str = "rollout/forward.rs";
 const STATE: &str = "rollout/state.rs";
 const BACK: &str = "rollout/way_back.rs";
 const SIGNALS: &str = "rollout/signals.rs";
+const VERIFICATION: &str = "rollout/verification.rs";
 
 /// The floor of G4 is not among them: two roles that each carry their share
 /// (G3) have that many ready instances together, so that dropping it changes
 /// nothing. It is there because a person looks for it.
-pub(super) const MUTANTS: [Mutant; 31] = [
+pub(super) const MUTANTS: [Mutant; 33] = [
     Mutant {
         name: "g1-sum",
         what: "shares of a split do not sum to all",
@@ -373,6 +374,24 @@ pub(super) const MUTANTS: [Mutant; 31] = [
             "rollout/environment.rs",
             "if let Some(stable) = self.stable.replace(candidate) {\n            self.add_due(at + keep_warm, DueItem::Retire(stable.digest));",
             "if let Some(stable) = self.stable.replace(candidate.clone()) {\n            self.stable = Some(stable.clone());\n            self.add_due(at + keep_warm, DueItem::Retire(candidate.digest));",
+        )],
+    },
+    Mutant {
+        name: "verify-first",
+        what: "a candidate gets traffic before it was tested",
+        edits: &[(
+            VERIFICATION,
+            "if !rollout.is_to_be_verified() {",
+            "if true {",
+        )],
+    },
+    Mutant {
+        name: "verify-fails",
+        what: "a candidate whose tests failed goes on",
+        edits: &[(
+            STATE,
+            "verified.iter().find_map(Verified::objection)",
+            "verified.iter().find_map(Verified::objection).filter(|_| false)",
         )],
     },
 ];

@@ -37,9 +37,12 @@ impl Machine {
     }
 
     /// When a state that began at `since` is too late: each run has the full
-    /// time, for a killed one could not use it.
+    /// time, for a killed one could not use it, and tests of the candidate take
+    /// theirs.
     pub(super) fn deadline(&self, since: Time) -> Time {
-        since.max(self.born) + self.rollout().begin.settings.deadlines.progress
+        let rollout = self.rollout();
+        let since = since.max(self.born).max(rollout.verified.unwrap_or(since));
+        since + rollout.begin.settings.deadlines.progress
     }
 
     pub(super) fn stage(&mut self, now: Time, since: Time) -> Next {

@@ -85,9 +85,9 @@ pub struct Rollout {
     /// Who approved of the release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
-    /// Whether the candidate passed what is to be shown before it gets traffic.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    pub verified: bool,
+    /// When the candidate had passed what is to be shown before it gets traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Time>,
     /// Holds that expired without progress in between.
     pub expiries: u32,
     /// The number of the newest signal that was heard.
@@ -128,7 +128,7 @@ impl Rollout {
             pause: false,
             promote_full: false,
             approved_by: None,
-            verified: false,
+            verified: None,
             expiries: 0,
             exclusive: false,
         }
@@ -282,11 +282,7 @@ impl Rollout {
             self.turn_back_next(cause, reason);
             return;
         }
-        self.verified = true;
-        // How long that took is not the step's.
-        if let Step::Acting { since, .. } = &mut self.step {
-            *since = at;
-        }
+        self.verified = Some(at);
     }
 
     fn apply_ended(&mut self, at: Time, ended: Ended) {

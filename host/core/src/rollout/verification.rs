@@ -165,7 +165,7 @@ impl Machine {
 
 impl Rollout {
     fn is_to_be_verified(&self) -> bool {
-        let is_known = self.verified || self.kind == Kind::Rollback;
+        let is_known = self.verified.is_some() || self.kind == Kind::Rollback;
         !is_known && !self.begin.settings.verify.is_empty()
     }
 }
@@ -288,7 +288,8 @@ mod tests {
         let passed = [CaseOutcome::Passed, CaseOutcome::Skipped(String::new())];
         let (machine, call) = answered(Ok(report(&passed)));
         assert!(matches!(call, Call::Decide(_)), "{call:?}");
-        assert!(machine.environment().active().unwrap().verified);
+        let rollout = machine.environment().active().unwrap();
+        assert_eq!(rollout.verified, Some(Time(3_000_000)));
         let env = machine.environment().clone();
         let mut again = Machine::new(env, Intent::Resume, Time(3_000_000));
         let (_, call) = next_call(&mut again, &mut Time(3_000_000));

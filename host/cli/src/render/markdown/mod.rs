@@ -357,10 +357,14 @@ fn planned(plan: &RolloutPlan) -> Section {
 }
 
 fn windows(rollout: &RolloutReport) -> Section {
+    let decisions = match rollout.decisions {
+        1 => "1 decision was made".into(),
+        n => format!("{n} decisions were made"),
+    };
     let head = format!(
-        "## {}: every window\n\n{} decisions were made.\n\n| Ended (UTC) | Asked | Measured | Took | Result | Why |\n|---|---:|---:|---:|---|---|",
+        "## {}: every window\n\n{}.\n\n| Ended (UTC) | Asked | Measured | Took | Result | Why |\n|---|---:|---:|---:|---|---|",
         brief(&rollout.environment, 60),
-        rollout.decisions
+        decisions
     );
     let rows = rollout.windows.iter().map(|window| {
         format!(

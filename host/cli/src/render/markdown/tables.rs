@@ -2,7 +2,7 @@
 
 use baepo_core::pipeline::{RolloutPlan, StageOutput, StageResult};
 use baepo_core::report::{ChangedWishes, Course, Report, RolloutReport, StageReport, Used};
-use baepo_core::rollout::Ending;
+use baepo_core::rollout::{Ending, Entry};
 use baepo_core::time::Time;
 use baepo_core::verdict::{Level, Measurement, Verdict};
 
@@ -166,6 +166,14 @@ pub(super) fn timeline(rollout: &RolloutReport) -> Vec<String> {
             brief(&window.reason, LONGEST_CELL)
         );
         events.push((window.ended, window.weight.to_string(), what));
+    }
+    for record in &rollout.story {
+        if let Entry::Verified { verified } = &record.entry
+            && verified.iter().all(|found| found.objection().is_none())
+        {
+            let what = format!("tested: {}", brief(&record.in_words(), LONGEST_CELL));
+            events.push((record.at, "0 %".into(), what));
+        }
     }
     if let Some(at) = rollout.turned_back {
         let what = format!("turned back: {}", brief(&rollout.reason, LONGEST_CELL));
