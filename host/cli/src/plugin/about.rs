@@ -14,7 +14,7 @@ use super::lock::{WishText, wishes_of};
 use super::text_file;
 use crate::config::locate::locate;
 use crate::config::unit::PlainText;
-use crate::config::{Finding, Findings};
+use crate::config::{Finding, Findings, check_spelling};
 
 /// Its name.
 pub(super) const FILE_NAME: &str = "baepo-plugin.yml";
@@ -57,7 +57,7 @@ pub(super) fn read(path: &Path) -> Result<About, Findings> {
         if hook.is_none() {
             let message = format!("`{}` is no hook", name.0);
             let finding = Finding::new(locate(&file.tree, "hook"), message);
-            wrong.push(finding.help(hooks()));
+            wrong.push(finding.help(hooks(&name.0)));
         }
         hook
     });
@@ -75,10 +75,13 @@ pub(super) fn parse_hook(name: &str) -> Option<Hook> {
     Hook::ALL.into_iter().find(|hook| hook.name() == name)
 }
 
-/// `one of build, test, …`.
-pub(super) fn hooks() -> String {
+/// `one of build, test, …`, or the one that was meant by this word.
+pub(super) fn hooks(word: &str) -> String {
     let names = Hook::ALL.map(|hook| hook.name());
-    format!("one of {}", names.join(", "))
+    match check_spelling(word, names) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("one of {}", names.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -113,9 +116,14 @@ mod tests {
         let hook = about("version: 1\nhook: watcher\n").unwrap_err();
         assert!(hook.contains("`watcher` is no hook"), "{hook}");
         assert!(hook.contains("one of build, test, strategy"), "{hook}");
+        let hook = about("version: 1\nhook: monitr\n").unwrap_err();
+        assert!(hook.contains("did you mean `monitor`?"), "{hook}");
         let wish = "version: 1\nwishes: [{ capability: fly, scope: x, reason: y }]\n";
         let wish = about(wish).unwrap_err();
         assert!(wish.contains("fly"), "{wish}");
+        let wish = "version: 1\nwishes: [{ capability: nett, scope: x, reason: y }]\n";
+        let wish = about(wish).unwrap_err();
+        assert!(wish.contains("did you mean `net`?"), "{wish}");
         let key = about("version: 1\nhok: monitor\n").unwrap_err();
         assert!(key.contains("hok"), "{key}");
     }

@@ -71,11 +71,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         },
     };
     let Some(hook) = said.as_deref().and_then(about::parse_hook) else {
-        let what = match said {
-            Some(name) => format!("`{name}` is no hook"),
-            None => "nothing says which hook it is".into(),
+        let (what, help) = match said {
+            Some(name) => (format!("`{name}` is no hook"), about::hooks(&name)),
+            None => {
+                let what = "nothing says which hook it is".into();
+                (what, format!("--hook with {}", about::hooks("")))
+            }
         };
-        super::complain(&what, &format!("--hook with {}", about::hooks()));
+        super::complain(&what, &help);
         return Ok(Exit::Usage);
     };
     let output = &args.output;

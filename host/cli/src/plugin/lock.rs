@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use baepo_core::digest::Digest;
+use baepo_runtime::capability::Capability;
 use baepo_runtime::plugin::wishes::{Wish, Wishes};
 use baepo_runtime::supply::Remote;
 use schemars::JsonSchema;
@@ -17,7 +18,7 @@ use serde_json::Value;
 use super::text_file::{self, TextFile};
 use crate::config::locate::{locate, locate_key};
 use crate::config::unit::{PlainText, Sha256Text};
-use crate::config::{Finding, Findings, Span};
+use crate::config::{Finding, Findings, Span, check_spelling};
 
 /// Its name.
 pub(crate) const FILE_NAME: &str = "baepo.lock";
@@ -221,10 +222,15 @@ pub(super) fn wishes_of(
                 scope: wish.scope.0.clone(),
                 reason: wish.reason.0.clone(),
             }),
-            Err(_) => findings.push(Finding::new(
-                span(&format!("wishes.{i}.capability")),
-                "there is no such capability",
-            )),
+            Err(_) => {
+                let at = span(&format!("wishes.{i}.capability"));
+                let keys = Capability::ALL.map(Capability::key);
+                let help = match check_spelling(&wish.capability.0, keys) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("one of {}", keys.join(", ")),
+                };
+                findings.push(Finding::new(at, "there is no such capability").help(help));
+            }
         }
     }
     match Wishes::new(wishes) {
@@ -408,6 +414,7 @@ mod tests {
               .github/baepo.lock:8:28
                8 │     wishes: [{ capability: fly, scope: x, reason: y }, { capability: read, scope: ../x, reason: y }]
                  │                            ^^^ there is no such capability
+              help: one of run, net, read, write, env, secrets, socket, store
         "#]]
         .assert_eq(&findings.render(false));
     }

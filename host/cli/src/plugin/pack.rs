@@ -37,7 +37,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let hook = match hook(args, &about) {
         Ok(hook) => hook,
         Err(what) => {
-            super::complain(&what, &about::hooks());
+            super::complain(
+                &what,
+                &about::hooks(args.hook.as_deref().unwrap_or_default()),
+            );
             return Ok(Exit::Usage);
         }
     };

@@ -141,7 +141,11 @@ fn refusal_as_answer(
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let Some(hook) = Hook::ALL.into_iter().find(|hook| hook.name() == args.hook) else {
-        bail!("`{}` is no hook; {}", args.hook, super::about::hooks());
+        bail!(
+            "`{}` is no hook; {}",
+            args.hook,
+            super::about::hooks(&args.hook)
+        );
     };
     let shown = match args.input.to_str() {
         Some("-") => "standard input".to_owned(),

@@ -109,7 +109,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         .map(|name| (name, about::parse_hook(name)))
     {
         Some((name, None)) => {
-            super::complain(&format!("`{name}` is no hook"), &about::hooks());
+            super::complain(&format!("`{name}` is no hook"), &about::hooks(name));
             return Ok(Exit::Usage);
         }
         Some((_, hook)) => hook,

@@ -26,6 +26,18 @@ pub(crate) struct Args {
     name: String,
 }
 
+/// A language by the word that people have for it.
+fn full_name(word: &str) -> &str {
+    match word {
+        "rs" => "rust",
+        "ts" => "typescript",
+        "js" => "javascript",
+        "py" => "python",
+        "golang" => "go",
+        name => name,
+    }
+}
+
 /// A language that there are templates for, in a folder of its name.
 struct Language {
     name: &'static str,
@@ -81,9 +93,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         return refuse(&what, "begin with a letter; small letters, digits and `-`");
     }
     let Some(hook) = about::parse_hook(&args.hook) else {
-        return refuse(&format!("`{}` is no hook", args.hook), &about::hooks());
+        let what = format!("`{}` is no hook", args.hook);
+        return refuse(&what, &about::hooks(&args.hook));
     };
-    let known = LANGUAGES.iter().find(|known| known.name == args.lang);
+    let lang = full_name(&args.lang);
+    let known = LANGUAGES.iter().find(|known| known.name == lang);
     let offered = |language: &&Language| template::hooks(language.name).any(|known| known == hook);
     let Some(language) = known.filter(offered) else {
         let what = format!("there is no template for {hook} in {}", args.lang);
