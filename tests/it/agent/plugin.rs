@@ -31,11 +31,7 @@ struct Site {
 }
 
 async fn programs(grants: &str) -> Plugin {
-    let path = guest::root().join("plugins/dist/programs.wasm");
-    let bytes = std::fs::read(path).unwrap();
-    let (host, grants) = (guest::host().unwrap(), guest::grants(grants).unwrap());
-    let loaded = guest::load_bytes(&host, &bytes, grants, None).await;
-    loaded.unwrap()
+    guest::builtin("programs", grants).await
 }
 
 fn settings(control: &Path) -> Value {

@@ -237,6 +237,14 @@ pub(crate) async fn load_bytes(
     .await
 }
 
+/// A component as it comes with baepo.
+pub(crate) async fn builtin(name: &str, allow: &str) -> Plugin {
+    let path = root().join(format!("plugins/dist/{name}.wasm"));
+    let bytes = std::fs::read(path).unwrap();
+    let (host, grants) = (host().unwrap(), grants(allow).unwrap());
+    load_bytes(&host, &bytes, grants, None).await.unwrap()
+}
+
 /// A guest without grants and with the default limits.
 pub(crate) async fn load(host: &PluginHost, name: &str) -> Result<Plugin> {
     load_with(host, name, Grants::default(), None).await

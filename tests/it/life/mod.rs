@@ -11,6 +11,7 @@ mod full_disk;
 mod kill;
 mod lease;
 mod lock;
+mod pages;
 mod simulate;
 mod verify;
 mod waiting;

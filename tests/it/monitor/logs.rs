@@ -34,13 +34,8 @@ fn shop_staging(mark: u8, revision: &str) -> Staging {
     staging
 }
 
-/// A component as it comes with baepo.
 async fn logs(grants: &str) -> Plugin {
-    let path = guest::root().join("plugins/dist/logs.wasm");
-    let bytes = std::fs::read(path).unwrap();
-    let (host, grants) = (guest::host().unwrap(), guest::grants(grants).unwrap());
-    let loaded = guest::load_bytes(&host, &bytes, grants, None).await;
-    loaded.unwrap()
+    guest::builtin("logs", grants).await
 }
 
 fn request(config: &str, stable: &Release, candidate: &Release) -> LookRequest {

@@ -12,7 +12,7 @@ use std::net::TcpStream;
 use std::process::Child;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use baepo_core::digest::Digest;
 use baepo_core::release::Release;
 use baepo_core::rollout::{LookRequest, Side};
@@ -54,10 +54,7 @@ impl Watch {
         stable: Side,
         candidate: Side,
     ) -> Result<Watch> {
-        let path = guest::root().join(format!("plugins/dist/{name}.wasm"));
-        let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
-        let (host, grants) = (guest::host()?, guest::grants(allow)?);
-        let plugin = guest::load_bytes(&host, &bytes, grants, None).await?;
+        let plugin = guest::builtin(name, allow).await;
         let config = config.to_string();
         let context = CallContext::bare();
         plugin.describe_monitor(&context, &config).await.result?;
