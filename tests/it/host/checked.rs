@@ -9,8 +9,20 @@ use super::guest::{self, names};
 use crate::life::baepo;
 
 fn check(arguments: &[&str]) -> Output {
+    check_under(None, arguments)
+}
+
+/// The same where an organisation bounds what plugins get.
+fn check_under(policy: Option<&str>, arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
-    Command::new(baepo())
+    let path = folder.path().join("policy.yml");
+    let mut command = Command::new(baepo());
+    command.env_remove("BAEPO_POLICY");
+    if let Some(policy) = policy {
+        std::fs::write(&path, policy).unwrap();
+        command.env("BAEPO_POLICY", &path);
+    }
+    command
         .args(["plugin", "check"])
         .args(arguments)
         .current_dir(folder.path())
@@ -54,6 +66,7 @@ fn the_other_plugins_pass_too() {
         ("command", with),
         ("junit", r#"{"reports": ["junit.xml"]}"#),
         ("digest", "{}"),
+        ("programs", "{}"),
     ] {
         let checked = check(&[&format!("builtin:{name}"), "--with", config]);
         let said = text(&checked);
@@ -93,4 +106,30 @@ fn what_it_is_asked_is_looked_at_first() {
     assert!(said.contains("say the one that it needs: --with"), "{said}");
     let checked = check(&["builtin:nothing"]);
     assert_eq!(checked.status.code(), Some(2), "{}", text(&checked));
+}
+
+#[test]
+fn what_is_granted_for_a_check_is_used_and_stays_within_the_policy() {
+    let arguments = [
+        "builtin:command",
+        "--with",
+        r#"{"run": ["touch", "made"], "artifacts": ["made"]}"#,
+        "--allow",
+        r#"{"run": ["touch"], "read": ["made"], "write": ["."]}"#,
+    ];
+    let free = text(&check(&arguments));
+    assert!(free.contains("✓ build          it answers"), "{free}");
+    let policy = "version: 1\ngrants: { run: [cargo] }\n";
+    let bound = text(&check_under(Some(policy), &arguments));
+    assert!(
+        bound.contains("it needs run: touch, which is not granted"),
+        "{bound}"
+    );
+    let wrong = check(&["builtin:command", "--allow", r#"{"rum": []}"#]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(
+        text(&wrong).contains("did you mean `run`?"),
+        "{}",
+        text(&wrong)
+    );
 }

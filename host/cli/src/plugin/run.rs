@@ -10,6 +10,7 @@ use baepo_core::fleet::Route;
 use baepo_core::hook::HookError;
 use baepo_core::release::Revision;
 use baepo_core::rollout::decode_memory;
+use baepo_runtime::capability::advice;
 use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::capability::policy::Policy;
 use baepo_runtime::capability::store::FileStore;
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{given, policy};
-use crate::config::is_stderr_coloured;
+use crate::config::Findings;
 use crate::plugins::BUILTINS;
 use crate::show::PluginFailure;
 use crate::{Exit, complain, print, sandbox};
@@ -153,33 +154,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let input = as_the_hook_is_asked(&read_input(&args.input)?, hook)
         .with_context(|| format!("{shown} is not JSON"))?;
-    let (grants, limits) = match (given::allow(&args.allow), given::limits(&args.limits)) {
-        (Ok(grants), Ok(limits)) => (grants, limits),
-        (Err(findings), _) | (_, Err(findings)) => {
-            complain(&findings.render(is_stderr_coloured()));
-            return Ok(Exit::Usage);
-        }
+    let bounds = match Bounds::given(&args.allow, &args.limits) {
+        Ok(bounds) => bounds,
+        Err(findings) => return Ok(crate::refuse(&findings)),
     };
     let root = crate::root()?;
-    let policy = match policy::of_environment() {
-        Ok(policy) => policy,
-        Err(findings) => {
-            complain(&findings.render(is_stderr_coloured()));
-            return Ok(Exit::Usage);
-        }
-    };
-    let plugin = match load(
-        &root,
-        &args.plugin,
-        hook,
-        Bounds {
-            grants,
-            limits,
-            policy,
-        },
-    )
-    .await?
-    {
+    let plugin = match load(&root, &args.plugin, hook, bounds).await? {
         Ok(plugin) => plugin,
         Err(error) => {
             complain(&PluginFailure::of_load(&args.plugin, &error).to_string());
@@ -257,11 +237,24 @@ fn read_input(path: &Path) -> anyhow::Result<String> {
 }
 
 /// What bounds a plugin that is called by hand.
-#[derive(Default)]
 pub(super) struct Bounds {
-    pub(super) grants: Grants,
-    pub(super) limits: LimitSet,
-    pub(super) policy: Policy,
+    grants: Grants,
+    limits: LimitSet,
+    policy: Policy,
+}
+
+impl Bounds {
+    /// What `--allow` and `--limits` say, within the policy of the organisation.
+    ///
+    /// # Errors
+    /// All that is wrong with the first of them that is not right.
+    pub(super) fn given(allow: &str, limits: &str) -> Result<Bounds, Findings> {
+        Ok(Bounds {
+            grants: given::allow(allow)?,
+            limits: given::limits(limits)?,
+            policy: policy::of_environment()?,
+        })
+    }
 }
 
 pub(super) async fn load(
@@ -331,11 +324,11 @@ fn show<T: serde::Serialize>(plugin: &Plugin, outcome: CallOutcome<T>) -> anyhow
             };
             // Who is in the way of a denied call is known: its own help says more.
             let is_denied = matches!(&error, CallError::Plugin(HookError::Denied(_)));
-            let denial = outcome.denials.last().filter(|_| is_denied);
-            let help = denial.map_or(error.help().to_owned(), |denial| {
-                let advice = denial.advice(plugin.permit());
-                format!("it was denied {denial}{advice}")
-            });
+            let denied = advice(&outcome.denials, plugin.permit());
+            let help = match is_denied && !denied.is_empty() {
+                true => denied.trim_start_matches("; "),
+                false => error.help(),
+            };
             let told = json!({
                 "class": error.class(), "message": error.to_string(), "help": help,
             });

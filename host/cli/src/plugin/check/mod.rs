@@ -17,8 +17,8 @@ use baepo_core::time::Time;
 use baepo_runtime::plugin::{CallContext, CallError, Hook, Plugin, inspect};
 use serde_json::Value;
 
+use super::about;
 use super::run::Bounds;
-use super::{about, given};
 use crate::exit::Exit;
 use crate::render::size;
 use crate::render::terminal::Paint;
@@ -123,13 +123,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let bounds = match (given::allow(&args.allow), given::limits(&args.limits)) {
-        (Ok(grants), Ok(limits)) => Bounds {
-            grants,
-            limits,
-            ..Bounds::default()
-        },
-        (Err(findings), _) | (_, Err(findings)) => return Ok(crate::refuse(&findings)),
+    let bounds = match Bounds::given(&args.allow, &args.limits) {
+        Ok(bounds) => bounds,
+        Err(findings) => return Ok(crate::refuse(&findings)),
     };
     let bytes = match super::inspect::bytes(&args.plugin).await? {
         Ok(bytes) => bytes,
