@@ -239,6 +239,27 @@ fn baepo_binary() -> Result<std::path::PathBuf> {
     Ok(binary)
 }
 
+#[test]
+fn every_chore_that_is_shown_exists() -> Result<()> {
+    let xtask = baepo_binary()?.with_file_name("xtask");
+    let usage = String::from_utf8(Command::new(xtask).arg("help").output()?.stdout)?;
+    let mut seen = BTreeSet::new();
+    for (page, text) in pages()? {
+        let mut rest = text.as_str();
+        while let Some((_, after)) = rest.split_once("cargo xtask ") {
+            let is_part = |c: &char| c.is_ascii_lowercase() || *c == '-';
+            let name: String = after.chars().take_while(is_part).collect();
+            let mut lines = usage.lines().filter_map(|line| line.strip_prefix("  "));
+            let exists = lines.any(|line| line.split(' ').next() == Some(&*name));
+            ensure!(exists, "{page}: `cargo xtask {name}` is none of:\n{usage}");
+            seen.insert(name.clone());
+            rest = after;
+        }
+    }
+    ensure!(seen.len() >= 8, "{seen:?}");
+    Ok(())
+}
+
 /// All pages for people, the README files of new plugins included.
 fn pages() -> Result<Vec<(String, String)>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -52,6 +52,10 @@ fn main() -> ExitCode {
         ["zero-loss", requests] => long::run(&long::ZERO_LOSS, requests),
         ["fuzz", ..] => fuzz::run(&arguments[1..]),
         ["mutants", ..] => mutants::run(&arguments[1..]),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
         ["plugins"] => plugins::build().map(|()| ExitCode::SUCCESS),
         ["plugins", "--check"] => plugins::check().map(|_| ExitCode::SUCCESS),
         _ => {

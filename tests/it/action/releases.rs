@@ -50,6 +50,60 @@ fn a_released_archive_is_installed_once_and_runs() -> Result<()> {
     Ok(())
 }
 
+/// The lines by which a release is verified by hand, but for the one that asks
+/// GitHub: what they say, and whether all of them were content.
+fn verified_by_hand(release: &Released) -> Result<(String, bool)> {
+    let page = include_str!("../../../docs/runners.md");
+    let (_, rest) = page
+        .split_once("## By hand\n\n```sh\n")
+        .context("a block")?;
+    let (block, _) = rest.split_once("```").context("its end")?;
+    let lines = block.lines().filter(|line| !line.starts_with("gh "));
+    let lines: Vec<&str> = lines.collect();
+    ensure!(lines.len() == 3, "{lines:?}");
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("SHA256SUMS"), &release.list)?;
+    fs::write(
+        folder.path().join(format!("{NAME}.tar.gz")),
+        &release.archive,
+    )?;
+    let output = Command::new("sh")
+        .args(["-euc", &lines.join("\n")])
+        .env("LC_ALL", "C")
+        .current_dir(folder.path())
+        .output()?;
+    let said = String::from_utf8(output.stdout)?;
+    Ok((said, output.status.success()))
+}
+
+#[test]
+fn the_lines_of_the_page_verify_an_archive_and_the_program_in_it() -> Result<()> {
+    let (right, other) = (works()?, released("echo I am another")?);
+    let archive = format!("{NAME}.tar.gz: OK\n");
+    let both = format!("{archive}{archive}{NAME}/baepo: OK\n");
+    ensure!(verified_by_hand(&right)? == (both, true));
+    // Another archive; and one in which another program is.
+    let list = right.list.clone();
+    let wrong = Released { list, ..other };
+    let (said, is_content) = verified_by_hand(&wrong)?;
+    ensure!(
+        !is_content && said.contains(&format!("{NAME}.tar.gz: FAILED")),
+        "{said}"
+    );
+    let (_, of_program) = right.list.trim_end().rsplit_once('\n').context("lines")?;
+    let archive_of = super::runner::digest(&wrong.archive);
+    let wrong = Released {
+        list: format!("{archive_of}  {NAME}.tar.gz\n{of_program}\n"),
+        archive: wrong.archive,
+    };
+    let (said, is_content) = verified_by_hand(&wrong)?;
+    ensure!(
+        !is_content && said.contains(&format!("{NAME}/baepo: FAILED")),
+        "{said}"
+    );
+    Ok(())
+}
+
 #[test]
 fn another_archive_than_the_listed_one_is_refused_and_not_kept() -> Result<()> {
     let files = Files::serve(Answer::File(released("echo I am another")?.archive));

@@ -1,6 +1,7 @@
-//! Whole runs to a place that a plugin drives: `programs`, whose programs put
-//! instances behind an agent that knows nothing of the run.
+//! Whole runs to a place that a plugin drives: an agent that knows nothing of the
+//! run. Here the plugin is `programs`, and others are asked for the same.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use baepo_runtime::load::{Exchange, Load, LoadOptions};
@@ -15,14 +16,14 @@ const CANARY: &str = "    strategy:\n      plugin: builtin:canary\n      \
      on-no-evidence: continue-on-health\n";
 
 /// A checkout, and the agent that is its place.
-struct Elsewhere {
-    checkout: Checkout,
+pub(crate) struct Elsewhere {
+    pub(crate) checkout: Checkout,
     folder: TempDir,
     _agent: AgentProcess,
 }
 
 impl Elsewhere {
-    async fn new() -> Elsewhere {
+    pub(crate) async fn new() -> Elsewhere {
         let (checkout, folder) = (Checkout::new(), tempfile::tempdir().unwrap());
         let address = format!("127.0.0.1:{}", checkout.port);
         let agent = AgentProcess::start(folder.path(), &address).await;
@@ -33,26 +34,33 @@ impl Elsewhere {
         }
     }
 
-    /// A configuration whose target is the plugin, with more settings for it.
-    fn config(&self, greeting: &str, with: &str, settings: &str) -> String {
+    /// The control socket of the place.
+    pub(crate) fn control(&self) -> PathBuf {
+        self.folder.path().join("control")
+    }
+
+    /// The use of `programs`, with more settings for it.
+    fn programs(&self, with: &str) -> String {
+        let control = self.control();
+        format!(
+            "        \
+               plugin: programs\n        \
+               with:\n          \
+                 telemetry: [./deploy, telemetry]\n          \
+                 logs: [./deploy, logs]\n          \
+                 env: {{ PLACE_CONTROL: {control}, PLACE_COMMAND: shop }}\n{with}        \
+               allow: {{ run: [./deploy] }}\n",
+            control = control.display(),
+        )
+    }
+
+    /// A configuration whose target is the plugin of this use.
+    fn config(&self, greeting: &str, plugin: &str, settings: &str) -> String {
         let local = self.checkout.config(greeting, settings);
         let (before, rest) = local.split_once("      local:\n").unwrap();
         let (_, after) = rest.split_once("    first-bake").unwrap();
-        let control = self.folder.path().join("control");
-        format!(
-            "{before}      \
-               instances: 2\n      \
-               plugin:\n        \
-                 plugin: programs\n        \
-                 with:\n          \
-                   telemetry: [./deploy, telemetry]\n          \
-                   logs: [./deploy, logs]\n          \
-                   env: {{ PLACE_CONTROL: {control}, PLACE_COMMAND: shop }}\n{with}        \
-                 allow: {{ run: [./deploy] }}\n    \
-             first-bake{after}",
-            control = control.display(),
-        )
-        .replace("monitors: [traffic]", "monitors: [traffic, logs]")
+        format!("{before}      instances: 2\n      plugin:\n{plugin}    first-bake{after}")
+            .replace("monitors: [traffic]", "monitors: [traffic, logs]")
     }
 
     fn commit(&self, revision: &str, config: &str) {
@@ -81,18 +89,19 @@ impl Elsewhere {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_good_release_goes_live_there_and_a_bad_one_is_taken_back() {
-    let there = Elsewhere::new().await;
+/// The promise of a rollout, kept by a plugin of this use: what is good goes live
+/// under load, what is bad is taken back, and nothing is lost. Whoever comes later
+/// finds the state, and can go back further.
+pub(crate) async fn goes_live_and_is_taken_back(there: &Elsewhere, plugin: &str) {
     let checkout = &there.checkout;
-    there.commit("v1", &there.config("zero", "", CANARY));
+    there.commit("v1", &there.config("zero", plugin, CANARY));
     let (code, text) = there.run().await;
     assert_eq!(code, Some(0), "{text}");
     let first = checkout.head();
     assert_eq!(checkout.serves_wholly(), Some(first.clone()));
 
     let load = there.load();
-    there.commit("v2", &there.config("one", "", CANARY));
+    there.commit("v2", &there.config("one", plugin, CANARY));
     let (code, text) = there.run().await;
     assert_eq!(code, Some(0), "{text}");
     let good = checkout.head();
@@ -104,7 +113,7 @@ async fn a_good_release_goes_live_there_and_a_bad_one_is_taken_back() {
     assert!(stats.requests > 1_000, "{} requests", stats.requests);
 
     let load = there.load();
-    there.commit("v3", &there.config("two", "", CANARY));
+    there.commit("v3", &there.config("two", plugin, CANARY));
     let (code, text) = there.run().await;
     assert_eq!(code, Some(4), "{text}");
     checkout.wait_until("the good one alone serves", |checkout| {
@@ -113,20 +122,25 @@ async fn a_good_release_goes_live_there_and_a_bad_one_is_taken_back() {
     let stats = load.stop().await;
     assert_eq!(stats.lost.total(), 0, "{:?}", stats.losses);
 
-    // Whoever comes later finds the state, and can go back further.
     checkout.runs(&["status"], 0, &["production", &good[..7]]);
     checkout.runs(&["rollback"], 0, &[&first[..7]]);
     assert_eq!(checkout.serves_wholly(), Some(first));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_release_goes_live_there_and_a_bad_one_is_taken_back() {
+    let there = Elsewhere::new().await;
+    goes_live_and_is_taken_back(&there, &there.programs("")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_killed_is_finished_by_the_next() {
     let there = Elsewhere::new().await;
-    let checkout = &there.checkout;
-    there.commit("v1", &there.config("zero", "", CANARY));
+    let (checkout, plugin) = (&there.checkout, there.programs(""));
+    there.commit("v1", &there.config("zero", &plugin, CANARY));
     let (code, text) = there.run().await;
     assert_eq!(code, Some(0), "{text}");
-    there.commit("v2", &there.config("one", "", CANARY));
+    there.commit("v2", &there.config("one", &plugin, CANARY));
     let mut run = checkout.baepo(&["run"]).spawn().unwrap();
     let has_share = within(Duration::from_secs(30), || {
         checkout.status()["state"]["rollout"]["weight"] == 1_000
@@ -145,9 +159,10 @@ async fn a_run_that_is_killed_is_finished_by_the_next() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_it_is_told_before_anything_is_built() {
     let there = Elsewhere::new().await;
-    let checkout = &there.checkout;
+    let (checkout, plugin) = (&there.checkout, there.programs(""));
     let wrong = "          scale: []\n          obsrve: [./deploy]\n";
-    there.commit("v1", &there.config("zero", wrong, CANARY));
+    let wrong = there.programs(wrong);
+    there.commit("v1", &there.config("zero", &wrong, CANARY));
     for command in ["plan", "run"] {
         checkout.runs(
             &[command],
@@ -160,16 +175,17 @@ async fn what_is_wrong_with_it_is_told_before_anything_is_built() {
     }
     // A place that can only switch is not planned for a share of ten percent.
     let coarse = "          describe: { weight-granularity: 100% }\n";
-    there.commit("v1", &there.config("zero", coarse, CANARY));
+    let coarse = there.programs(coarse);
+    there.commit("v1", &there.config("zero", &coarse, CANARY));
     checkout.runs(&["plan"], 2, &["100 %"]);
-    let ephemeral = there.config("zero", "", &format!("{CANARY}    ephemeral: true\n"));
+    let ephemeral = there.config("zero", &plugin, &format!("{CANARY}    ephemeral: true\n"));
     there.commit("v1", &ephemeral);
     checkout.runs(
         &["plan"],
         2,
         &["what a plugin runs does not end with the run"],
     );
-    there.commit("v1", &there.config("zero", "", CANARY));
+    there.commit("v1", &there.config("zero", &plugin, CANARY));
     checkout.runs(
         &["agent", "--environment", "production"],
         2,

@@ -4,7 +4,7 @@ mod approval;
 mod bad_input;
 mod bundle;
 mod demo;
-mod elsewhere;
+pub(crate) mod elsewhere;
 mod ephemeral;
 mod faults;
 mod full_disk;
@@ -124,6 +124,8 @@ pub(crate) struct Checkout {
     folder: TempDir,
     pub(crate) port: u16,
     agent: Option<Child>,
+    /// What commands of baepo find in their environment, such as secrets.
+    pub(crate) variables: Vec<(&'static str, &'static str)>,
 }
 
 impl Checkout {
@@ -135,6 +137,7 @@ impl Checkout {
             folder,
             port,
             agent: None,
+            variables: Vec::new(),
         };
         checkout.git(&["init", "--quiet", "--initial-branch=main"]);
         checkout.git(&["config", "user.name", "Test"]);
@@ -217,6 +220,7 @@ impl Checkout {
             .env("BAEPO_STATE", self.state())
             .env_remove("GITHUB_ACTIONS")
             .env_remove("GITHUB_EVENT_NAME")
+            .envs(self.variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -5,6 +5,7 @@
 //! there are templates for, in all languages, and rolls out with each language.
 
 mod compiler;
+mod control;
 mod guide;
 mod ordinary;
 mod rollout;
@@ -261,6 +262,10 @@ async fn makes_all_of(name: &str) {
         made.unwrap().plugin.clone()
     };
     rollout::judged_by(name, &find("strategy"), &find("monitor")).await;
+    // That of Rust is `programs`, which ordinary runs know.
+    if name == "typescript" {
+        rollout::driven_by(&find("target")).await;
+    }
 }
 
 /// An author, where all languages are wanted.
@@ -274,7 +279,7 @@ async fn plugins_in_rust_are_made_and_decide_rollouts() {
     makes_all_of("rust").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn plugins_in_typescript_are_made_and_decide_rollouts() {
     makes_all_of("typescript").await;
 }

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use baepo_runtime::load::{Exchange, Load, LoadOptions};
 
+use super::control::{Control, PASSWORD, SECRET};
+use crate::life::elsewhere::{self, Elsewhere};
 use crate::life::{Checkout, DIRECT, baepo, said};
 
 const TRAFFIC: &str = "    monitors: [traffic]\n";
@@ -89,4 +91,21 @@ pub(super) async fn judged_by(language: &str, strategy: &Path, monitor: &Path) {
     }
     let stats = load.stop().await;
     assert_eq!(stats.lost.total(), 0, "{language}: {:?}", stats.losses);
+}
+
+/// A target that speaks the control API of its README puts instances there, also
+/// when that API is away for a while.
+pub(super) async fn driven_by(target: &Path) {
+    let mut there = Elsewhere::new().await;
+    there.checkout.variables.push((SECRET, PASSWORD));
+    std::fs::copy(target, there.checkout.path().join("place.wasm")).unwrap();
+    let control = Control::start(there.control());
+    let url = control.url();
+    let plugin = format!(
+        "        plugin: ./place.wasm\n        \
+         with: {{ url: \"{url}\", secret: {SECRET} }}\n        \
+         allow: {{ net: [\"{url}\"], secrets: [{SECRET}] }}\n"
+    );
+    elsewhere::goes_live_and_is_taken_back(&there, &plugin).await;
+    control.was_asked_for_all();
 }
