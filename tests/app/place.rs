@@ -7,8 +7,9 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use baepo_core::lease::Token;
 use baepo_runtime::target::local::LocalTarget;
-use baepo_runtime::target::{StagedFile, Staging, Target, TargetError, Token, Workload};
+use baepo_runtime::target::{StagedFile, Staging, Target, TargetError, Workload};
 use serde_json::{Value, json};
 
 const HOUR: Duration = Duration::from_secs(3600);

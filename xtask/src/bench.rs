@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: the benchmarks in `tests/bench`, which print ratios and gate nothing.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
@@ -37,9 +37,8 @@ pub(crate) fn run(names: &[String]) -> anyhow::Result<ExitCode> {
 
 /// Runs cargo from the root; whether all was well.
 fn cargo(arguments: &str) -> anyhow::Result<bool> {
-    let status = Command::new("cargo")
+    let status = super::program("cargo")
         .args(arguments.split(' '))
-        .current_dir(super::root())
         .status()
         .context("cannot start cargo")?;
     Ok(status.success())

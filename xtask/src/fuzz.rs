@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
@@ -66,10 +66,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
 
 /// Runs cargo from the root; whether all was well.
 fn cargo(arguments: &[&str]) -> bool {
-    let status = Command::new("cargo")
-        .args(arguments)
-        .current_dir(super::root())
-        .status();
+    let status = super::program("cargo").args(arguments).status();
     status.is_ok_and(|status| status.success())
 }
 

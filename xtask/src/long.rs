@@ -1,7 +1,7 @@
 //! `cargo xtask faults`, `cargo xtask zero-loss` and `cargo xtask guests`: whole
 //! suites of which the ordinary test run takes a sample.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 
@@ -70,9 +70,8 @@ pub(crate) fn run(suite: &Suite, wanted: &str) -> anyhow::Result<ExitCode> {
 }
 
 fn cargo(arguments: &str, suite: &Suite, wanted: &str) -> anyhow::Result<bool> {
-    let status = Command::new("cargo")
+    let status = super::program("cargo")
         .args(arguments.split(' '))
-        .current_dir(super::root())
         .env(suite.variable, wanted)
         .status()
         .context("cannot start cargo")?;

@@ -15,7 +15,7 @@ mod plugins;
 mod remap;
 
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
 usage: cargo xtask <chore>
@@ -67,6 +67,23 @@ fn main() -> ExitCode {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// A program in the root of the repository that finds the environment as a person's
+/// shell has it. What cargo says of this package in it is left out: `ring` asks for
+/// that, and with it half of the workspace would be built anew whenever a chore and a
+/// person take turns.
+fn program(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command.current_dir(root());
+    let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if of_package.iter().any(|start| text.starts_with(start)) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 /// The root of the repository.

@@ -1,7 +1,8 @@
 //! `baepo lock` and `baepo unlock`: a person wants nothing new to be rolled out.
 
 use baepo_core::time::Millis;
-use baepo_runtime::driver::{EnvironmentLock, now, set_lock};
+use baepo_runtime::clock::now;
+use baepo_runtime::driver::{EnvironmentLock, set_lock};
 use clap::Args;
 
 use crate::config::unit::parse_duration;

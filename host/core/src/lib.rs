@@ -7,6 +7,7 @@
 //! - [`release`]: revisions, artifacts and what they were built into.
 //! - [`fleet`] and [`telemetry`]: what a target reports.
 //! - [`verdict`]: what monitors say, with the numbers behind it.
+//! - [`lease`]: who may change a target.
 //! - [`hook`]: what build and test plugins report.
 //! - [`rollout`]: the state machine over `scale` and `route`, its guardrails,
 //!   journal entries and outcomes.
@@ -24,6 +25,7 @@ extern crate alloc;
 pub mod digest;
 pub mod fleet;
 pub mod hook;
+pub mod lease;
 pub mod pipeline;
 pub mod release;
 pub mod report;

@@ -13,8 +13,10 @@
 //! - [`journal`]: the durable record.
 //! - [`driver`]: the only loop; runs a core state machine over all of these.
 //! - [`watchdog`]: acts for an environment while no run is alive.
+//! - [`clock`]: what time it is.
 
 pub mod capability;
+pub mod clock;
 pub mod driver;
 pub mod journal;
 pub mod load;
@@ -35,4 +37,16 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Does what blocks, off the threads that serve. Where the runtime ends before it
+/// has begun nobody waits for it any more, and it does not come back.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => std::future::pending().await,
+        },
+    }
 }

@@ -12,7 +12,8 @@ use baepo_core::time::{Millis, Time};
 use tokio_util::sync::CancellationToken;
 
 use crate::chain;
-use crate::driver::{Deciders, Drive, DriveError, LeaseError, WATCHDOG, load, now};
+use crate::clock::now;
+use crate::driver::{Deciders, Drive, DriveError, LeaseError, WATCHDOG, load};
 use crate::target::local::{LocalTarget, Status};
 use crate::target::{Target, TargetError};
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use baepo_core::digest::Digest;
 use baepo_core::fleet::Route;
+use baepo_core::lease::Token;
 use baepo_core::weight::BasisPoints;
 use baepo_runtime::target::local::{Agent, AgentError, LocalTarget, StoreError};
-use baepo_runtime::target::{Document, Staging, Target, TargetError, Token};
+use baepo_runtime::target::{Document, Staging, Target, TargetError};
 
 use super::{Site, get, metrics, observed, options, staging};
 

@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 
 use baepo_core::digest::Digest;
 use baepo_core::fleet::{Fleet, Instances, Route};
+use baepo_core::lease::Token;
 use baepo_core::release::{Release, Revision};
 use baepo_core::time::Time;
 use baepo_runtime::router::{Limits, Listen};
 use baepo_runtime::target::local::{Agent, AgentOptions, LocalTarget};
-use baepo_runtime::target::{StagedFile, Staging, Target, Token, Workload};
+use baepo_runtime::target::{StagedFile, Staging, Target, Workload};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

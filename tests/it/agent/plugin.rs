@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use baepo_core::digest::Digest;
+use baepo_core::lease::Token;
 use baepo_runtime::capability::store::{DocumentStore, FileStore, MemoryStore};
 use baepo_runtime::plugin::{CallContext, Plugin};
 use baepo_runtime::target::plugin::PluginTarget;
-use baepo_runtime::target::{Staging, Target, TargetError, Token};
+use baepo_runtime::target::{Staging, Target, TargetError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

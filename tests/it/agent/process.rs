@@ -6,8 +6,9 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use baepo_core::fleet::Route;
+use baepo_core::lease::Token;
 use baepo_runtime::target::local::LocalTarget;
-use baepo_runtime::target::{Staging, Target, Token};
+use baepo_runtime::target::{Staging, Target};
 
 use super::observed;
 use crate::life::within;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use baepo_core::digest::Digest;
 use baepo_core::fleet::Route;
 use baepo_core::hook::{FeedbackRequest, HookError, PastRollout};
+use baepo_core::lease::Token;
 use baepo_core::release::Release;
 use baepo_core::time::Time;
 use baepo_core::verdict::Phase;
@@ -14,7 +15,6 @@ use baepo_runtime::capability::grants::Grants;
 use baepo_runtime::plugin::{
     CallContext, CallError, Hook, Plugin, TargetAnswer, TargetCall, TargetRefusal,
 };
-use baepo_runtime::target::Token;
 
 use super::guest::{self, names};
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use baepo_core::lease::Lease;
 use baepo_runtime::driver::WATCHDOG;
+use baepo_runtime::target::Target;
 use baepo_runtime::target::local::LocalTarget;
-use baepo_runtime::target::{Lease, Target};
 
 use super::{Checkout, DIRECT, said};
 

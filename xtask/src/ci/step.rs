@@ -1,7 +1,7 @@
 //! The steps, and how one command of a step is run.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::thread;
 
@@ -130,9 +130,8 @@ pub(crate) fn run(command: &str, count: &mut Count) -> anyhow::Result<()> {
     let command = words.join(" ");
     println!("$ {command}");
     let (program, arguments) = words.split_first().context("a command has a program")?;
-    let mut child = Command::new(program)
+    let mut child = crate::program(program)
         .args(arguments)
-        .current_dir(crate::root())
         .env("PATH", install::path())
         // So that a test whose tool is missing fails instead of stepping aside.
         .env("CI", "true")

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use baepo_core::time::Millis;
-use baepo_runtime::driver::now;
+use baepo_runtime::clock::now;
 
 use super::checkout::Checkout;
 use super::desk::{Desk, Pull};

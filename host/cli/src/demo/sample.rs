@@ -4,7 +4,7 @@ use std::path::Path;
 
 use baepo_core::release::Revision;
 use baepo_core::time::Time;
-use baepo_runtime::driver::now;
+use baepo_runtime::clock::now;
 use sha2::{Digest, Sha256};
 
 /// A file of the service: its path and what is in it.

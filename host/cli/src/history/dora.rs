@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use baepo_core::hook::PastRollout;
 use baepo_core::report::Report;
 use baepo_measures::{DAY_MS, Measure, Measures, Past, measure};
-use baepo_runtime::driver::now;
+use baepo_runtime::clock::now;
 use baepo_runtime::journal;
 use serde_json::{Value, json};
 

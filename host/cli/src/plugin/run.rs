@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use baepo_core::digest::Digest;
 use baepo_core::fleet::Route;
 use baepo_core::hook::HookError;
+use baepo_core::lease::Token;
 use baepo_core::release::Revision;
 use baepo_core::rollout::decode_memory;
 use baepo_runtime::capability::advice;
@@ -19,7 +20,6 @@ use baepo_runtime::plugin::{
     Origin, Plugin, PluginHost, PluginSource, TargetAnswer, TargetCall, TargetRefusal,
     read_component,
 };
-use baepo_runtime::target::Token;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

@@ -265,7 +265,7 @@ fn run_name() -> String {
         (Some(run), Some(attempt)) => format!("{run}-{attempt}"),
         (Some(run), None) => run,
         (None, _) => {
-            let stamp: String = baepo_runtime::driver::now()
+            let stamp: String = baepo_runtime::clock::now()
                 .rfc3339()
                 .chars()
                 .filter(char::is_ascii_digit)

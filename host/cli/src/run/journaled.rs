@@ -6,7 +6,8 @@ use std::path::Path;
 use baepo_core::pipeline::{RunEntry, RunRecord};
 use baepo_core::report::{Report, RolloutReport};
 use baepo_core::verdict::Level;
-use baepo_runtime::driver::{Event, now};
+use baepo_runtime::clock::now;
+use baepo_runtime::driver::Event;
 use baepo_runtime::journal::Journal;
 
 use crate::github::teller::Teller;

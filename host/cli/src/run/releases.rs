@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use baepo_core::release::Release;
-use baepo_runtime::driver::now;
+use baepo_runtime::clock::now;
 use baepo_runtime::release::{
     ConfigTemplate, How, Recipe, ReleaseStore, RunEntry, Secret, SecretKey, prepare,
 };

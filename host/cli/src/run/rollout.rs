@@ -5,7 +5,8 @@ use std::sync::Arc;
 use baepo_core::pipeline::{RunEntry, Stage, StageOutput, StageResult};
 use baepo_core::release::Release;
 use baepo_core::rollout::{Begin, Cause, Deadlines, Done, Intent, Outcome, Rollout, Settings};
-use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError, now};
+use baepo_runtime::clock::now;
+use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError};
 use baepo_runtime::target::{Target, TargetError};
 
 use super::stages::{Ended, failed};

@@ -13,7 +13,7 @@ use baepo_core::pipeline::{Stage, StageResult};
 use baepo_core::report::{Report, RolloutReport, StageReport};
 use baepo_core::rollout::{Entry, Record};
 use baepo_runtime::capability::secrets::{SecretValue, SecretVault};
-use baepo_runtime::driver::now;
+use baepo_runtime::clock::now;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::render::terminal::{self, Paint};

@@ -188,17 +188,12 @@ async fn with_store<T: Send + 'static>(
         state.deny(Capability::Store, WHAT.into());
         return Err(wit::StoreError::Denied(WHAT.into()));
     };
-    let done = tokio::task::spawn_blocking(move || action(&*store)).await;
-    match done {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(StoreError::Conflict)) => Err(wit::StoreError::Conflict),
-        Ok(Err(error @ (StoreError::Malformed { .. } | StoreError::Io { .. }))) => {
+    match crate::blocking(move || action(&*store)).await {
+        Ok(answer) => Ok(answer),
+        Err(StoreError::Conflict) => Err(wit::StoreError::Conflict),
+        Err(error @ (StoreError::Malformed { .. } | StoreError::Io { .. })) => {
             Err(wit::StoreError::Failed(error.to_string()))
         }
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(wit::StoreError::Failed("the host is stopping".into())),
-        },
     }
 }
 

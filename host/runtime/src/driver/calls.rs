@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use baepo_core::hook::HookError;
+use baepo_core::lease::Token;
 use baepo_core::release::Release;
 use baepo_core::rollout::{
     Answer, Call, CallError, Counted, LookRequest, Operation, VerifyRequest,
@@ -14,7 +15,7 @@ use crate::capability::advice;
 use crate::capability::output::RolloutOutput;
 use crate::chain;
 use crate::plugin::{self, CallContext};
-use crate::target::{TargetError, Token};
+use crate::target::TargetError;
 
 impl Drive<'_> {
     pub(super) async fn answer(&self, token: Token, call: Call) -> Result<Answer, CallError> {

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use baepo_core::lease::Token;
 use baepo_core::rollout::{Command, Environment, Intent, Signal};
 use baepo_core::time::Time;
 use serde::{Deserialize, Serialize};
 
-use super::clock::now;
-use crate::target::{Target, TargetError, Token};
+use crate::clock::now;
+use crate::target::{Target, TargetError};
 
 /// The version of the document's form.
 const FORMAT: u32 = 1;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use baepo_core::lease::{Lease, Token};
 use baepo_core::rollout::{Command, Intent};
 use tokio_util::sync::CancellationToken;
 
-use super::{Event, StateError, now};
-use crate::target::{Lease, Target, TargetError, Token};
+use super::{Event, StateError};
+use crate::clock::now;
+use crate::target::{Target, TargetError};
 
 /// How long a lease lasts without renewal: after so long another run takes
 /// over from one that was killed.

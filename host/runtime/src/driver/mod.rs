@@ -5,7 +5,6 @@
 //! announces is made, and every changing call carries the token of the lease.
 
 mod calls;
-mod clock;
 mod document;
 mod lease;
 
@@ -14,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baepo_core::fleet::Fleet;
+use baepo_core::lease::{Lease, Token};
 use baepo_core::pipeline::Served;
 use baepo_core::release::Release;
 use baepo_core::rollout::{
@@ -25,8 +25,6 @@ use baepo_core::time::Time;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use clock::Clock;
-pub use clock::now;
 pub use document::{EnvironmentLock, StateDocument, StateError, load, set_lock, signal};
 pub use lease::{Holder, LeaseError, WATCHDOG};
 
@@ -34,8 +32,9 @@ use crate::capability::Outside;
 use crate::capability::log::LogSink;
 use crate::capability::uses::UseLog;
 use crate::chain;
+use crate::clock::Clock;
 use crate::plugin::Plugin;
-use crate::target::{Lease, Staging, Target, TargetError, Token};
+use crate::target::{Staging, Target, TargetError};
 
 /// How long a state that cannot be saved is tried to be saved again.
 const SAVE_PATIENCE: Duration = Duration::from_secs(30);

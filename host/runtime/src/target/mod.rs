@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use baepo_core::digest::Digest;
 use baepo_core::fleet::{Description, Fleet, Route};
+use baepo_core::lease::{Lease, Refusal, Token};
 use baepo_core::release::Release;
 use baepo_core::telemetry::Telemetry;
 use baepo_core::time::Time;
@@ -16,26 +17,6 @@ use serde::{Deserialize, Serialize};
 
 /// The largest state document.
 pub const STATE_MAX_BYTES: usize = 256 << 10;
-
-/// The number of a lease. Each new holder gets a larger one; a target refuses
-/// changing calls that carry a smaller one than it has seen.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Token(pub u64);
-
-/// Who may act on an environment, and until when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Lease {
-    /// The number to act with.
-    pub token: Token,
-    /// Who holds it, for people, for example `run 812 on runner-3`.
-    pub holder: String,
-    /// It is free after this, unless renewed.
-    pub expires: Time,
-}
 
 /// The state document and its version; version 0 and no bytes at first.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -156,6 +137,16 @@ pub enum TargetError {
     /// It answers and says no; another try will not help.
     #[error("{0}")]
     Refused(String),
+}
+
+impl From<Refusal> for TargetError {
+    fn from(refusal: Refusal) -> TargetError {
+        match refusal {
+            Refusal::Fenced => TargetError::Fenced,
+            Refusal::Held(lease) => TargetError::Held(lease),
+            Refusal::Unknown(_) => TargetError::Refused(refusal.to_string()),
+        }
+    }
 }
 
 /// A place where instances live. All calls may be repeated without harm; those

@@ -22,7 +22,7 @@ impl Clock {
     /// The clock of this machine.
     pub fn real() -> Clock {
         Clock {
-            now: Arc::new(baepo_runtime::driver::now),
+            now: Arc::new(baepo_runtime::clock::now),
             wait: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
             // The hasher of each map begins elsewhere, which is chance enough
             // to spread requests.

@@ -2,10 +2,11 @@
 //! act that is not the newest.
 
 use baepo_core::fleet::Route;
+use baepo_core::lease::Token;
 use baepo_runtime::plugin::{
     CallContext, CallError, Plugin, TargetAnswer, TargetCall, TargetRefusal,
 };
-use baepo_runtime::target::{Document, Token};
+use baepo_runtime::target::Document;
 
 use super::Line;
 

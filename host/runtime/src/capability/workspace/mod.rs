@@ -111,7 +111,7 @@ impl wit::Host for CallState {
             Ok(folder) => folder,
             Err(error) => return Ok(Err(error)),
         };
-        Ok(off_thread(move || {
+        Ok(crate::blocking(move || {
             let dir = open(&folder)?;
             let name = normalize(&name)?;
             dir.write(&name, &content).map_err(|error| io(&error))
@@ -129,7 +129,7 @@ impl wit::Host for CallState {
             Err(error) => return Ok(Err(error)),
         };
         let limit = limit_bytes.min(self.limits().file_bytes);
-        Ok(off_thread(move || {
+        Ok(crate::blocking(move || {
             let dir = open(&folder)?;
             let mut carefully = OpenOptions::new();
             carefully.read(true).custom_flags(CAREFULLY.bits() as i32);
@@ -178,22 +178,9 @@ async fn with_checkout<T: Send + 'static>(
         return Err(Error::Failed("this call has no checkout".into()));
     };
     let permit = state.shared_permit();
-    off_thread(move || {
+    crate::blocking(move || {
         let dir = open(&root)?;
         action(&Checkout { dir, permit })
     })
     .await
-}
-
-/// File calls block, so they leave the threads that run plugins.
-async fn off_thread<T: Send + 'static>(
-    action: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    match tokio::task::spawn_blocking(action).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Error::Failed("the host is stopping".into())),
-        },
-    }
 }

@@ -3,6 +3,7 @@
 
 use baepo_core::digest::Digest;
 use baepo_core::fleet::{Description, Fleet, Instances, Route, Share};
+use baepo_core::lease::Token;
 use baepo_core::release::Release;
 use baepo_core::telemetry::{Histogram, Telemetry};
 use baepo_core::time::Time;
@@ -17,7 +18,7 @@ use super::super::call::{Answered, CallContext, CallOutcome, HookCall, Refused};
 use super::super::load::{Exports, Plugin};
 use super::super::state::CallState;
 use super::{from_hook_error, to_release};
-use crate::target::{Document, LogLine, Token};
+use crate::target::{Document, LogLine};
 
 /// The target does not do what is asked, although it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -14,10 +14,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::control;
-use super::fleet::{Keeper, blocking};
+use super::fleet::Keeper;
 use super::handover::{self, Introduction, Predecessor};
 use super::process::{self, Process};
 use super::store::{Store, StoreError};
+use crate::blocking;
 use crate::chain;
 use crate::router::{Backend, Limits, Listen, Listener, Router, Sticky};
 

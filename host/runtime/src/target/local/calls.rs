@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use baepo_core::digest::Digest;
 use baepo_core::fleet::{Fleet, Instances, Route};
+use baepo_core::lease::{Claim, Lease, Token};
 use baepo_core::release::Release;
 use baepo_core::telemetry::Telemetry;
 use baepo_core::time::Millis;
 
-use super::fleet::{Inner, Keeper, blocking, now, number_of, unable};
+use super::fleet::{Inner, Keeper, number_of, unable};
 use super::protocol::{File, Problem};
 use super::store::{Saved, SavedInstance, SavedRelease};
-use crate::target::{Document, Lease, LogLine, STATE_MAX_BYTES, Token, Workload};
+use crate::blocking;
+use crate::clock::now;
+use crate::target::{Document, LogLine, STATE_MAX_BYTES, Workload};
 
 impl Keeper {
     pub(super) fn missing(&self, digests: Vec<Digest>) -> Vec<Digest> {
@@ -343,34 +346,16 @@ impl Keeper {
         ttl: Duration,
     ) -> Result<Lease, Problem> {
         let mut inner = self.inner.lock().await;
-        let newest = Token(inner.saved.newest_token);
-        let is_renewal = held == Some(newest);
-        let in_force = inner
-            .saved
-            .lease
-            .as_ref()
-            .filter(|lease| lease.expires > now());
-        match (in_force, held) {
-            _ if is_renewal => {}
-            (Some(lease), _) => return Err(Problem::Held(lease.clone())),
-            // Somebody else had it in between: its work may not go on as if
-            // nothing had happened.
-            (None, Some(_)) => return Err(Problem::Fenced),
-            (None, None) => {}
-        }
-        let token = if is_renewal {
-            newest
-        } else {
-            Token(newest.0 + 1)
+        let (saved, now) = (&inner.saved, now());
+        let in_force = saved.lease.as_ref().filter(|lease| lease.expires > now);
+        let claim = Claim {
+            holder: &holder,
+            held,
+            ttl: Millis(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)),
         };
-        let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        let lease = Lease {
-            token,
-            holder,
-            expires: now() + Millis(millis),
-        };
+        let lease = claim.decide(Token(saved.newest_token), in_force, now)?;
         let saved = Saved {
-            newest_token: token.0,
+            newest_token: lease.token.0,
             lease: Some(lease.clone()),
             ..inner.saved.clone()
         };
@@ -412,14 +397,7 @@ impl Keeper {
 
 /// Whether a call with this token may change anything.
 fn guard(inner: &Inner, token: Token) -> Result<(), Problem> {
-    match token.0.cmp(&inner.saved.newest_token) {
-        std::cmp::Ordering::Less => Err(Problem::Fenced),
-        std::cmp::Ordering::Equal if token.0 > 0 => Ok(()),
-        _ => Err(Problem::Refused(format!(
-            "token {} was never given out",
-            token.0
-        ))),
-    }
+    Ok(token.guard(Token(inner.saved.newest_token))?)
 }
 
 fn unstaged(digest: Digest) -> Problem {

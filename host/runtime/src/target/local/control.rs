@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use baepo_core::digest::Digest;
 use baepo_core::fleet::Description;
+use baepo_core::lease::Token;
 use baepo_core::weight::BasisPoints;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -17,13 +18,15 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use super::fleet::{Keeper, blocking, now};
+use super::fleet::Keeper;
 use super::protocol::{
     CALL_MAX_BYTES, CALL_PATH, CONTENTS_PATH, Call, METRICS_PATH, OUTPUT_MAX_BYTES, OUTPUT_PATH,
     Problem, Reply, SIZE_HEADER, STATE_PATH, Status, VERSION_HEADER,
 };
+use crate::blocking;
+use crate::clock::now;
 use crate::router::Listen;
-use crate::target::{STATE_MAX_BYTES, Token};
+use crate::target::STATE_MAX_BYTES;
 
 /// What the agent says of itself.
 #[derive(Debug, Clone)]

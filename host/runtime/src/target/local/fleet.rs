@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use baepo_core::digest::Digest;
-use baepo_core::time::Time;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,6 +18,8 @@ use super::output::Output;
 use super::process::Process;
 use super::protocol::Problem;
 use super::store::{Saved, Store, StoreError};
+use crate::blocking;
+use crate::clock::now;
 use crate::router::{Backend, Counters, Lane, Router, Table};
 use crate::target::Document;
 
@@ -215,20 +216,4 @@ pub(super) fn number_of(id: &str) -> u64 {
     id.rsplit_once('-')
         .and_then(|(_, number)| number.parse().ok())
         .unwrap_or(0)
-}
-
-/// Now, by the clock on the wall.
-pub(super) fn now() -> Time {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Time(since.map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    }))
-}
-
-/// Do something that blocks, off the threads that serve.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }

@@ -34,7 +34,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
-use super::fleet::blocking;
+use crate::blocking;
 use crate::router::Listen;
 
 /// Time for the old agent to stop supervising and to answer.

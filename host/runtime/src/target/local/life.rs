@@ -12,9 +12,11 @@ use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::fleet::{Keeper, blocking, now};
+use super::fleet::Keeper;
 use super::probe::probe;
 use super::process::{MARK, Process};
+use crate::blocking;
+use crate::clock::now;
 use crate::router::Backend;
 use crate::target::Workload;
 

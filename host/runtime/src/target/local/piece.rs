@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use baepo_core::digest::Digest;
 
-use super::fleet::{Keeper, blocking, unable};
+use super::fleet::{Keeper, unable};
 use super::protocol::Problem;
+use crate::blocking;
 use crate::target::{OutputFile, OutputPart};
 
 /// Shorter values would veil everything.

@@ -17,12 +17,13 @@ use std::time::Duration;
 
 use baepo_core::digest::Digest;
 use baepo_core::fleet::{Description, Fleet, Route};
+use baepo_core::lease::{Lease, Refusal, Token};
 use baepo_core::release::Release;
 use baepo_core::telemetry::Telemetry;
 use serde::{Deserialize, Serialize};
 
 use crate::router::Listen;
-use crate::target::{Lease, LogLine, OutputFile, TargetError, Token, Workload};
+use crate::target::{LogLine, OutputFile, TargetError, Workload};
 
 /// Where calls go.
 pub(super) const CALL_PATH: &str = "/v1/call";
@@ -148,6 +149,16 @@ pub(super) enum Problem {
     Conflict,
     Held(Lease),
     Refused(String),
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        match refusal {
+            Refusal::Fenced => Problem::Fenced,
+            Refusal::Held(lease) => Problem::Held(lease),
+            Refusal::Unknown(_) => Problem::Refused(refusal.to_string()),
+        }
+    }
 }
 
 impl From<Problem> for TargetError {

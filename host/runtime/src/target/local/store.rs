@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use baepo_core::digest::Digest;
 use baepo_core::fleet::Route;
+use baepo_core::lease::Lease;
 use baepo_core::release::Release;
 use baepo_core::time::Time;
 use rustix::fs::{FlockOperation, flock};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::process::Birth;
 use super::protocol;
-use crate::target::{Document, Lease, Workload};
+use crate::target::{Document, Workload};
 
 /// The shape of `agent.json`.
 const FORMAT: u32 = 1;

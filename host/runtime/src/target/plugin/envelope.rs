@@ -7,10 +7,11 @@
 
 use std::time::Duration;
 
+use baepo_core::lease::{Claim, Lease, Token};
 use baepo_core::time::{Millis, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::target::{Document, Lease, STATE_MAX_BYTES, TargetError, Token};
+use crate::target::{Document, STATE_MAX_BYTES, TargetError};
 
 /// The version of the document's form.
 const FORMAT: u32 = 1;
@@ -115,14 +116,7 @@ impl Envelope {
 
     /// Whether a call with this token may change anything.
     pub(super) fn guard(&self, token: Token) -> Result<(), TargetError> {
-        match token.cmp(&self.newest_token) {
-            std::cmp::Ordering::Less => Err(TargetError::Fenced),
-            std::cmp::Ordering::Equal if token.0 > 0 => Ok(()),
-            _ => {
-                let text = format!("token {} was never given out", token.0);
-                Err(TargetError::Refused(text))
-            }
-        }
+        Ok(token.guard(self.newest_token)?)
     }
 
     /// Replace the state if its version is still `expected`; the new version.
@@ -158,27 +152,15 @@ impl Envelope {
         now: Time,
         unchanged: Duration,
     ) -> Result<Lease, TargetError> {
-        let is_renewal = held == Some(self.newest_token);
-        let in_force = self.term.as_ref().filter(|t| !t.is_over(now, unchanged));
-        match (in_force, held) {
-            _ if is_renewal => {}
-            (Some(term), _) => return Err(TargetError::Held(term.lease.clone())),
-            // Somebody else had it in between: work may not go on as if nothing
-            // had happened.
-            (None, Some(_)) => return Err(TargetError::Fenced),
-            (None, None) => {}
-        }
-        let token = match is_renewal {
-            true => self.newest_token,
-            false => Token(self.newest_token.0 + 1),
-        };
+        let term = self.term.as_ref().filter(|t| !t.is_over(now, unchanged));
         let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        let lease = Lease {
-            token,
-            holder: holder.to_owned(),
-            expires: now + Millis(ttl_ms),
+        let claim = Claim {
+            holder,
+            held,
+            ttl: Millis(ttl_ms),
         };
-        self.newest_token = token;
+        let lease = claim.decide(self.newest_token, term.map(|term| &term.lease), now)?;
+        self.newest_token = lease.token;
         self.term = Some(Term {
             lease: lease.clone(),
             ttl_ms,

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::capability::{Denial, advice};
 use crate::chain;
-use crate::driver::now;
+use crate::clock::now;
 use crate::plugin::{
     CallContext, CallError, Hook, Plugin, TargetAnswer, TargetCall, TargetRefusal,
 };
@@ -226,13 +226,8 @@ impl PluginTarget {
 async fn read<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ContentError> + Send + 'static,
 ) -> Result<T, TargetError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(read) => read.map_err(|error| TargetError::Refused(chain(&error))),
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(TargetError::Refused("the host is stopping".into())),
-        },
-    }
+    let read = crate::blocking(work).await;
+    read.map_err(|error| TargetError::Refused(chain(&error)))
 }
 
 #[async_trait]

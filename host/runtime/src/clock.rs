@@ -15,20 +15,20 @@ pub fn now() -> Time {
 /// The clock of one drive: it starts with the clock on the wall and then goes
 /// on evenly, so that nobody who sets that one ends a deadline or a window.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     began: Time,
     since: Instant,
 }
 
 impl Clock {
-    pub(super) fn start() -> Clock {
+    pub(crate) fn start() -> Clock {
         Clock {
             began: now(),
             since: Instant::now(),
         }
     }
 
-    pub(super) fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         let elapsed = self.since.elapsed().as_millis();
         self.began + Millis(elapsed.try_into().unwrap_or(u64::MAX))
     }
