@@ -1,6 +1,7 @@
 //! The programs of the target plugin `programs`, for tests: a real agent is the
 //! place. `test-place CALL` reads the question from standard input; the agent's
-//! control socket is in `PLACE_CONTROL`, and what instances run in `PLACE_COMMAND`.
+//! control socket is in `PLACE_CONTROL`, what instances run in `PLACE_COMMAND`, and the
+//! file for the document, where it is to be kept, in `PLACE_DOCUMENT`.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -83,9 +84,32 @@ async fn answer() -> Result<String, Box<dyn std::error::Error>> {
                 .collect();
             return Ok(json!({ "lines": lines }).to_string());
         }
+        // A file, where a cloud would have a bucket.
+        "load" => return Ok(document()?.to_string()),
+        "save" => {
+            let version = document()?["version"].as_u64().unwrap_or_default();
+            if question["expected-version"] != version {
+                return Ok(json!({ "conflict": true }).to_string());
+            }
+            let version = version + 1;
+            let document = json!({ "version": version, "document": question["document"] });
+            std::fs::write(document_file()?, document.to_string())?;
+            return Ok(json!({ "version": version }).to_string());
+        }
         call => return Err(format!("nobody knows `{call}`").into()),
     }
     Ok(String::new())
+}
+
+fn document_file() -> Result<PathBuf, std::env::VarError> {
+    Ok(PathBuf::from(std::env::var("PLACE_DOCUMENT")?))
+}
+
+fn document() -> Result<Value, Box<dyn std::error::Error>> {
+    match std::fs::read(document_file()?) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        Err(_) => Ok(json!({ "version": 0 })),
+    }
 }
 
 fn text_of(value: &Value) -> Result<&str, String> {

@@ -139,7 +139,7 @@ fn a_workflow_that_is_wrong_would_be_noticed() -> Result<()> {
     let right = blocks(README, "yaml")[0];
     for (from, to, who) in [
         ("runs-on:", "runs-onn:", "check-jsonschema"),
-        ("self-hosted ", "self-hosted-or-not ", "actionlint"),
+        ("github.event_name", "github.event_nam", "actionlint"),
         (
             "fetch-depth: 0, persist-credentials: false",
             "fetch-depth: 0",

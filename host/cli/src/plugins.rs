@@ -211,6 +211,23 @@ impl Plugins {
         loaded.ok_or_else(|| config.findings(loader.findings))
     }
 
+    /// What plugins of this run may do outside of their sandbox: names, each once,
+    /// and what `allow:` says. `about` tells which environments count.
+    pub(crate) fn granted(&self, about: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
+        let of_environments = self.environments.iter().filter(|e| about(&e.name));
+        let of_environments = of_environments.flat_map(|e| {
+            let target = e.target.iter().map(|(target, _)| target);
+            target
+                .chain([&e.strategy])
+                .chain(&e.monitors)
+                .chain(&e.verify)
+        });
+        let of_run = self.build.iter().chain(&self.test).chain(&self.feedback);
+        let all = of_run.chain(of_environments);
+        let said = all.map(|l| (l.used.name.clone(), l.plugin.permit().allow().to_string()));
+        said.filter(|(_, allow)| !allow.is_empty()).collect()
+    }
+
     /// The plugins of one environment.
     pub(crate) fn environment(&self, name: &str) -> Option<&EnvironmentPlugins> {
         self.environments

@@ -156,6 +156,34 @@ async fn a_run_that_is_killed_is_finished_by_the_next() {
     });
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_come_from_ever_new_machines_find_the_state_there() {
+    let mut there = Elsewhere::new().await;
+    there
+        .checkout
+        .variables
+        .push(("GREETING", "hunter2-is-bread"));
+    let keeps = "          load: [./deploy, load]\n          save: [./deploy, save]\n";
+    let plugin = there.programs(keeps);
+    let plugin = plugin.replace("shop }", "shop, PLACE_DOCUMENT: bucket/document }");
+    let plugin = plugin.replace("run: [./deploy]", "run: [./deploy], write: [bucket]");
+    std::fs::create_dir(there.checkout.path().join("bucket")).unwrap();
+    let config = there.config("zero", &plugin, CANARY);
+    let config = config.replace("GREETING: zero", "GREETING: { secret: GREETING }");
+    let checkout = &there.checkout;
+    there.commit("v1", &config);
+    checkout.runs(&["run"], 0, &["first install of"]);
+    let first = checkout.head();
+    let of_this_machine = ["state", ".baepo"].map(|folder| checkout.path().join(folder));
+    for _ in 0..2 {
+        assert_eq!(checkout.serves_wholly(), Some(first.clone()));
+        for folder in of_this_machine.iter().filter(|folder| folder.exists()) {
+            std::fs::remove_dir_all(folder).unwrap();
+        }
+        checkout.runs(&["run"], 0, &["Already serving"]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_it_is_told_before_anything_is_built() {
     let there = Elsewhere::new().await;

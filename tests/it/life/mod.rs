@@ -11,6 +11,7 @@ mod full_disk;
 mod kill;
 mod lease;
 mod lock;
+mod order;
 mod pages;
 mod simulate;
 mod verify;

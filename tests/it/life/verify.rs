@@ -14,7 +14,7 @@ echo "$said; users get $(curl --silent --output /dev/null --write-out '%{http_co
 while [ -e out/slow ]; do sleep 0.05; done
 failure=''
 [ -e broken ] && failure='<failure message="no bread"/>'
-echo "<testsuite name=\"smoke\"><testcase classname=\"shop\" name=\"sells\">$failure</testcase></testsuite>" > out/smoke.xml
+echo "<testsuite name=\"smoke\"><testcase classname=\"shop\" name=\"sells\" file=\"src/bread.rs\" line=\"3\">$failure</testcase></testsuite>" > out/smoke.xml
 [ ! -e broken ]
 "#;
 
@@ -81,6 +81,16 @@ async fn nobody_meets_one_that_fails() {
     );
     let failures = &rollout["verified"][0]["failures"];
     assert_eq!(*failures, serde_json::json!([["shop sells", "no bread"]]));
+    // Where it says which line of code that is, it is said there.
+    let remarks = report["stages"].as_array().unwrap().iter();
+    let remarks: Vec<_> = remarks
+        .flat_map(|stage| stage["annotations"].as_array().cloned().unwrap_or_default())
+        .collect();
+    assert_eq!(remarks.len(), 1, "{remarks:?}");
+    assert_eq!(
+        (&remarks[0]["path"], &remarks[0]["message"]),
+        (&"src/bread.rs".into(), &"no bread".into())
+    );
     checkout.wait_until("the good one alone is there", |checkout| {
         checkout.serves_wholly() == Some(good.clone())
     });

@@ -198,18 +198,8 @@ async fn out_of_order(
     };
     let at = operate::at(config, before).await?;
     let (_, state) = baepo_runtime::driver::load(&*at.target).await?;
-    let stable = state.environment.stable.as_ref();
-    let serves = stable.map(|release| release.revision.commit.as_str());
-    if serves == Some(commit) && state.environment.active().is_none() {
-        return Ok(None);
-    }
-    let serves = stable.map_or("nothing", |release| release.revision.short());
-    Ok(Some(format!(
-        "nothing was rolled out: {} needs {needed}, where {serves} serves and not {}; say first: \
-         /baepo deploy {needed}",
-        environment.name,
-        commit.get(..7).unwrap_or(commit)
-    )))
+    let why = run::not_its_turn(&environment.name, needed, &state.environment, commit);
+    Ok(why.map(|why| format!("nothing was rolled out: {why}; say first: /baepo deploy {needed}")))
 }
 
 /// Building and testing takes a while: what was asked for is not what is there

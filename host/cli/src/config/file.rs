@@ -338,8 +338,6 @@ pub enum Event {
     Push,
     /// A pull request.
     PullRequest,
-    /// A timer.
-    Schedule,
     /// A manual run.
     WorkflowDispatch,
 }

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::config::{Environment, Event};
+
 /// How far a run goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -42,6 +44,19 @@ impl Trigger {
             pull_request: None,
             base: None,
             environment: None,
+        }
+    }
+
+    /// Whether the event lets this environment be deployed to. Who says so
+    /// themselves, at a terminal or in a comment, is no event of `on:`.
+    pub(crate) fn allows(&self, environment: &Environment) -> bool {
+        let is_on = |event| environment.on.contains(&event);
+        match (self.reach, self.event.as_str()) {
+            (Reach::Deploy, "push") => is_on(Event::Push),
+            (Reach::Deploy, "workflow_dispatch") => is_on(Event::WorkflowDispatch),
+            (Reach::Preview, _) => is_on(Event::PullRequest),
+            (Reach::Deploy | Reach::Resume, _) => true,
+            (Reach::Plan, _) => false,
         }
     }
 

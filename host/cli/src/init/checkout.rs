@@ -106,7 +106,7 @@ fn notes(root: &Path, project: &Project) -> Vec<String> {
     let mut notes = vec![
         "the program must listen on the port in the variable PORT, on 127.0.0.1".to_owned(),
         format!(
-            "the job must run on the machine that serves: {} says `runs-on: self-hosted`",
+            "the job must run on the machine that serves, and on another one for pull requests: see `runs-on:` in {}",
             super::WORKFLOW_PATH
         ),
         format!(

@@ -86,7 +86,7 @@ fn init_says_what_it_assumed_and_what_to_check() {
 
         to check
           - the program must listen on the port in the variable PORT, on 127.0.0.1
-          - the job must run on the machine that serves: .github/workflows/deploy.yml says `runs-on: self-hosted`
+          - the job must run on the machine that serves, and on another one for pull requests: see `runs-on:` in .github/workflows/deploy.yml
           - .github/workflows/deploy.yml says `uses: OWNER/baepo@…`: put in where you keep baepo, and a commit
           - .baepo/ belongs into .gitignore
           - these workflows stay as they are and may do the same work: ci.yml

@@ -89,7 +89,8 @@ permissions: {{}}
 jobs:
   deploy:
     name: deploy
-    runs-on: self-hosted # the machine that serves
+    # The machine that serves; what nobody has merged yet is built elsewhere.
+    runs-on: ${{{{ github.event_name == 'pull_request' && 'ubuntu-latest' || 'self-hosted' }}}}
     permissions:
       contents: read
       pull-requests: write # the comment

@@ -30,20 +30,20 @@ pub(crate) struct PlanArgs {
     /// The configuration.
     #[arg(long)]
     config: Option<PathBuf>,
-    /// Only this environment.
+    /// Only this environment; may be given more than once.
     #[arg(long)]
-    environment: Option<String>,
+    environment: Vec<String>,
     /// What to print.
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
 
 impl PlanArgs {
-    /// All environments of this configuration, for people.
-    pub(crate) fn of(config: Option<PathBuf>) -> PlanArgs {
+    /// These environments of a configuration, or all where there are none, for people.
+    pub(crate) fn of(config: Option<PathBuf>, environment: Vec<String>) -> PlanArgs {
         PlanArgs {
             config,
-            environment: None,
+            environment,
             output: Output::Text,
         }
     }
@@ -83,14 +83,17 @@ pub(crate) async fn plan(args: PlanArgs) -> anyhow::Result<Exit> {
         Err(findings) => return Ok(crate::refuse(&findings)),
     };
     let revision = crate::revision::of_checkout(&root)?;
+    for name in &args.environment {
+        if config.environment(name).is_none() {
+            anyhow::bail!("there is no environment `{name}` in {}", config.path());
+        }
+    }
     let chosen = config
         .environments
         .iter()
-        .filter(|e| args.environment.as_ref().is_none_or(|name| *name == e.name));
+        .filter(|e| args.environment.is_empty() || args.environment.contains(&e.name));
     let mut findings = Vec::new();
-    let mut known = false;
     for environment in chosen {
-        known = true;
         let Some(loaded) = plugins.environment(&environment.name) else {
             continue;
         };
@@ -98,7 +101,15 @@ pub(crate) async fn plan(args: PlanArgs) -> anyhow::Result<Exit> {
         match forecast(&config, environment, loaded, &revision, serves.as_ref()).await {
             Ok(plan) if args.output.is_json() => crate::print(&table::json(environment, &plan)),
             Ok(plan) => {
-                crate::print(&table::text(environment, &plan, &revision, serves.as_ref()));
+                let is_watched = is_watched(loaded);
+                let serves = serves.as_ref();
+                crate::print(&table::text(
+                    environment,
+                    &plan,
+                    &revision,
+                    serves,
+                    is_watched,
+                ));
             }
             Err(NoPlan::Config(problems)) => findings.extend(problems),
             Err(NoPlan::Refused(reason)) => {
@@ -107,14 +118,26 @@ pub(crate) async fn plan(args: PlanArgs) -> anyhow::Result<Exit> {
             }
         }
     }
-    if !known {
-        let name = args.environment.unwrap_or_default();
-        anyhow::bail!("there is no environment `{name}` in {}", config.path());
-    }
     if !findings.is_empty() {
         return Ok(crate::refuse(&config.findings(findings)));
     }
+    if !args.output.is_json() {
+        let named = &args.environment;
+        let granted =
+            plugins.granted(|name| named.is_empty() || named.iter().any(|known| known == name));
+        crate::print(&table::granted(&granted));
+    }
     Ok(Exit::Success)
+}
+
+/// Whether somebody watches a candidate while no run is alive.
+fn is_watched(plugins: &EnvironmentPlugins) -> bool {
+    match &plugins.target {
+        Some((_, Some(description))) => description.has_watchdog,
+        Some((_, None)) => false,
+        // An agent is a watchdog, and one that ends with its run leaves nothing.
+        None => true,
+    }
 }
 
 /// What serves now, where its target answers.

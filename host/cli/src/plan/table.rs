@@ -1,5 +1,7 @@
 //! A plan as a table for people, and as JSON for programs.
 
+use std::collections::BTreeMap;
+
 use baepo_core::pipeline::{PlannedStep, RolloutPlan};
 use baepo_core::release::{Release, Revision};
 use baepo_core::rollout::forecast::Moment;
@@ -20,6 +22,7 @@ pub(super) fn text(
     plan: &Plan,
     revision: &Revision,
     serves: Option<&Release>,
+    is_watched: bool,
 ) -> String {
     let before = serves.map_or("what serves then", |release| release.revision.short());
     let mut lines = vec![
@@ -41,7 +44,7 @@ pub(super) fn text(
     }
     lines.extend(rows(plan));
     lines.push(String::new());
-    lines.extend(risks(environment, plan, before));
+    lines.extend(risks(environment, plan, before, is_watched));
     if serves.is_none() {
         lines.push(
             "If nothing serves yet, the first install is the host's own: start, health, all traffic, a short bake."
@@ -150,8 +153,24 @@ pub(super) fn entry(
     }
 }
 
+/// What plugins may do outside of their sandbox.
+pub(super) fn granted(granted: &BTreeMap<String, String>) -> String {
+    if granted.is_empty() {
+        return "No plugin may do anything outside of its sandbox.\n".into();
+    }
+    let width = granted.keys().map(String::len).max().unwrap_or_default();
+    let mut lines = vec!["What plugins may do outside of their sandbox:".to_owned()];
+    lines.extend(
+        granted
+            .iter()
+            .map(|(name, allow)| format!("  {name:<width$}   {allow}")),
+    );
+    lines.push(String::new());
+    lines.join("\n")
+}
+
 /// What could go wrong, and how far.
-fn risks(environment: &Environment, plan: &Plan, before: &str) -> Vec<String> {
+fn risks(environment: &Environment, plan: &Plan, before: &str, is_watched: bool) -> Vec<String> {
     let first = plan
         .moments
         .iter()
@@ -167,6 +186,12 @@ fn risks(environment: &Environment, plan: &Plan, before: &str) -> Vec<String> {
         let took = took.0.div_ceil(1000).max(1);
         lines.push(format!(
             "If it fails at {share}, everyone is back on {before} within {took}s of the verdict."
+        ));
+    }
+    if !is_watched {
+        lines.push(format!(
+            "Nobody watches while no run is alive: one that could wait stays while the candidate has more than {} of the traffic.",
+            environment.limits.max_exposure_unwatched
         ));
     }
     if environment.monitors.is_empty() {

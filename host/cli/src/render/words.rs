@@ -202,6 +202,9 @@ pub fn next_step(report: &Report) -> String {
         Some(Outcome::Refused) if is_caused(report, Cause::RolledBackBefore) => {
             "Nothing was changed. Fix it and push, or try it again with `baepo retry`.".into()
         }
+        Some(Outcome::Refused) if is_caused(report, Cause::OutOfOrder) => {
+            "Nothing was changed. Roll it out there first.".into()
+        }
         Some(Outcome::Refused) => "Nothing was changed.".into(),
         Some(Outcome::Cancelled) if report.rollouts.is_empty() => "Nothing was changed.".into(),
         Some(Outcome::Cancelled) => "The next run brings it back wholly, if it is not back yet.".into(),

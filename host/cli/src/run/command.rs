@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Built, Run, RunOptions, Work, github};
 use crate::agents::Where;
-use crate::config::Config;
 use crate::config::unit::parse_duration;
+use crate::config::{Config, Environment};
 use crate::exit::Exit;
 use crate::github::event::{Reach, Trigger};
 use crate::github::place::Place;
@@ -80,13 +80,6 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         Ok(config) => config,
         Err(error) => return Ok(crate::refuse_config(&error)),
     };
-    for name in &args.environment {
-        anyhow::ensure!(
-            config.environment(name).is_some(),
-            "there is no environment `{name}` in {}",
-            config.path()
-        );
-    }
     let revision = crate::revision::of_checkout(&root)?;
     let plugins = match Plugins::load(config.clone(), &root).await {
         Ok(plugins) => plugins,
@@ -105,14 +98,17 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
     if let (true, Some(name)) = (environments.is_empty(), &trigger.environment) {
         environments.push(name.clone());
     }
+    for name in &environments {
+        anyhow::ensure!(
+            config.environment(name).is_some(),
+            "there is no environment `{name}` in {}",
+            config.path()
+        );
+    }
     let is_timer = trigger.reach == Reach::Resume;
-    let is_plan = trigger.reach == Reach::Plan && environments.is_empty();
-    if is_plan {
-        show.line(&format!(
-            "`{}` deploys nothing; this is the plan",
-            trigger.event
-        ));
-        let plan = crate::plan::PlanArgs::of(args.config);
+    if let Some(why) = deploys_nothing(&config, &trigger, &environments, args.pack.is_some()) {
+        show.line(&format!("{why}; this is the plan"));
+        let plan = crate::plan::PlanArgs::of(args.config, environments);
         return crate::plan::plan(plan).await;
     }
     let built = match (args.pack, args.bundle.zip(args.bundle_digest)) {
@@ -142,6 +138,30 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         crate::print(&json::line(&report)?);
     }
     Ok(exit_of(&report))
+}
+
+/// Why this event deploys to none of the named environments, or to none at all
+/// where none is named.
+fn deploys_nothing(
+    config: &Config,
+    trigger: &Trigger,
+    named: &[String],
+    is_packed: bool,
+) -> Option<String> {
+    let event = &trigger.event;
+    match trigger.reach {
+        Reach::Plan => return Some(format!("`{event}` deploys nothing")),
+        // These build first, whatever comes then.
+        Reach::Preview | Reach::Resume => return None,
+        Reach::Deploy if is_packed => return None,
+        Reach::Deploy => {}
+    }
+    let is_named = |e: &&Environment| named.is_empty() || named.contains(&e.name);
+    let mut about = config.environments.iter().filter(is_named).peekable();
+    // A name that nobody knows is told of elsewhere.
+    about.peek()?;
+    let of_none = !about.any(|environment| trigger.allows(environment));
+    of_none.then(|| format!("by their `on:`, `{event}` deploys to no environment"))
 }
 
 /// A run that is not of the checkout: it brings on what is on its way in one

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use baepo_core::hook::Annotation;
 use baepo_core::pipeline::{RunEntry, RunRecord};
 use baepo_core::report::{Report, RolloutReport};
 use baepo_core::verdict::Level;
@@ -20,6 +21,8 @@ pub(crate) struct Journaled<'a> {
     report: Report,
     show: &'a Show,
     teller: Option<Teller>,
+    /// What tests of candidates said of lines of code, since it was last asked for.
+    remarks: Vec<Annotation>,
 }
 
 impl<'a> Journaled<'a> {
@@ -43,6 +46,7 @@ impl<'a> Journaled<'a> {
             report,
             show,
             teller,
+            remarks: Vec::new(),
         })
     }
 
@@ -147,6 +151,7 @@ impl<'a> Journaled<'a> {
                     teller.offer(&self.report);
                 }
             }
+            Event::Remarked(annotations) => self.remarks.extend_from_slice(annotations),
             Event::Locked(lease) => {
                 let (holder, until) = (&lease.holder, lease.expires.clock());
                 self.show.line(&format!(
@@ -154,6 +159,11 @@ impl<'a> Journaled<'a> {
                 ));
             }
         }
+    }
+
+    /// What tests of a candidate said of lines of code; each is told once.
+    pub(crate) fn take_remarks(&mut self) -> Vec<Annotation> {
+        std::mem::take(&mut self.remarks)
     }
 
     /// The newest rollout of an environment.

@@ -4,6 +4,7 @@ mod command;
 mod feedback;
 pub(crate) mod github;
 mod journaled;
+mod order;
 mod releases;
 mod rollout;
 mod stages;
@@ -30,9 +31,10 @@ pub(crate) use command::{
     RunArgs, act_on, cancelled_by_signals, exit_of, options, payload, perform, run, variable,
 };
 use journaled::Journaled;
+pub(crate) use order::not_its_turn;
 
 use crate::agents;
-use crate::config::{Environment, Event};
+use crate::config::Environment;
 use crate::github::event::{Reach, Trigger};
 use crate::github::teller::Teller;
 use crate::plugin::wish_changes::{self, WishChange};
@@ -228,7 +230,8 @@ impl<'a> Run<'a> {
                     (stage, ended)
                 }
             };
-            let (result, output, annotations) = ended;
+            let (result, output, mut annotations) = ended;
+            annotations.append(&mut self.record.take_remarks());
             let entry = RunEntry::StageEnded {
                 stage,
                 result,
@@ -273,8 +276,16 @@ impl<'a> Run<'a> {
         }
         let plugins = self.plugins;
         for environment in &plugins.config.environments {
-            if self.is_chosen(environment) {
+            if self.is_chosen(environment) || !self.is_named(environment) {
                 continue;
+            }
+            if !self.options.environments.is_empty() {
+                let text = format!(
+                    "`{}` does not deploy to `{}`: it is not under its `on:`",
+                    self.options.trigger.event, environment.name
+                );
+                let level = Level::Notice;
+                self.record.record(RunEntry::Note { level, text });
             }
             let revision = &self.options.revision;
             if let Some(plan) = crate::plan::entry(plugins, environment, revision).await {
@@ -317,28 +328,30 @@ impl<'a> Run<'a> {
     /// Whether this run makes a release for an environment: for each that it
     /// rolls out to, and in a preview for all, to show that it can be made.
     fn is_released(&self, environment: &Environment) -> bool {
-        let chosen = &self.options.environments;
-        chosen.is_empty() || chosen.contains(&environment.name)
+        match self.options.trigger.reach {
+            Reach::Preview => self.is_named(environment),
+            Reach::Deploy | Reach::Resume | Reach::Plan => self.is_chosen(environment),
+        }
     }
 
-    /// Whether this run rolls out to an environment.
+    /// Whether this run is about an environment.
+    fn is_named(&self, environment: &Environment) -> bool {
+        let named = &self.options.environments;
+        named.is_empty() || named.contains(&environment.name)
+    }
+
+    /// Whether this run rolls out to an environment. What is on its way there is
+    /// brought on, or back, whatever the event.
     fn is_chosen(&self, environment: &Environment) -> bool {
-        let chosen = &self.options.environments;
-        if !chosen.is_empty() {
-            return chosen.contains(&environment.name);
-        }
-        match self.options.trigger.reach {
-            Reach::Deploy | Reach::Resume => true,
-            Reach::Preview => environment.on.contains(&Event::PullRequest),
-            Reach::Plan => false,
-        }
+        let is_allowed = || self.options.trigger.allows(environment);
+        self.is_named(environment) && (!self.options.work.is_of_checkout() || is_allowed())
     }
 
     async fn stage(&mut self, stage: &Stage) -> stages::Ended {
         match stage {
             Stage::Build(name) => self.build(stage, name).await,
             Stage::Test(name) => self.test(stage, name).await,
-            Stage::Release => self.release(stage),
+            Stage::Release => self.release(stage).await,
             Stage::Rollout(name) => match self.options.work.clone() {
                 Work::Revision { .. } => self.roll_out(stage, name).await,
                 Work::Resume => self.resume(stage, name).await,

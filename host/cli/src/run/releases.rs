@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use baepo_core::pipeline::Stage;
 use baepo_core::release::Release;
 use baepo_runtime::clock::now;
 use baepo_runtime::release::{
@@ -12,17 +13,17 @@ use baepo_runtime::release::{
 use super::Run;
 use crate::config::{Environment, TargetUse, Variable};
 use crate::error::one_line;
+use crate::targets;
 
 impl Run<'_> {
     /// Make and keep the release of one environment.
-    pub(super) fn prepare(&mut self, environment: &Environment) -> Result<Release, String> {
+    pub(super) async fn prepare(
+        &mut self,
+        stage: &Stage,
+        environment: &Environment,
+    ) -> Result<Release, String> {
         let config = &self.plugins.config;
         let folder = self.options.root.join(".baepo/releases");
-        let key = self
-            .options
-            .agents
-            .state_dir(&config.app, &environment.name)
-            .join("secret.key");
         let (env, secrets) = variables(environment)?;
         let templates: Vec<ConfigTemplate> = config
             .files
@@ -36,7 +37,7 @@ impl Run<'_> {
         let key = if secrets.is_empty() {
             SecretKey::from_bytes([0; 32])
         } else {
-            SecretKey::load(&key).map_err(|error| one_line(&error))?
+            self.secret_key(stage, environment).await?
         };
         let recipe = Recipe {
             app: &config.app,
@@ -62,6 +63,29 @@ impl Run<'_> {
         let release = prepared.record.release();
         self.releases.insert(environment.name.clone(), prepared);
         Ok(release)
+    }
+    /// The key by which secrets take part in digests there: it is where the state
+    /// is, so that the same secrets make the same release at the next run.
+    async fn secret_key(
+        &self,
+        stage: &Stage,
+        environment: &Environment,
+    ) -> Result<SecretKey, String> {
+        let name = &environment.name;
+        if let TargetUse::Local(_) = environment.target {
+            let app = &self.plugins.config.app;
+            let state = self.options.agents.state_dir(app, name);
+            return SecretKey::load(&state.join("secret.key")).map_err(|error| one_line(&error));
+        }
+        let new = SecretKey::random().map_err(|error| one_line(&error))?;
+        let target = self.plugin_target(stage, name)?;
+        if self.is_chosen(environment) {
+            let key = target.secret_key(Some(&new)).await;
+            let key = key.map_err(|error| targets::unanswered(environment, &error))?;
+            return Ok(key.unwrap_or(new));
+        }
+        // A release that goes nowhere changes nothing, and needs nobody to answer.
+        Ok(target.secret_key(None).await.ok().flatten().unwrap_or(new))
     }
 }
 

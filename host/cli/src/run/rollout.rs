@@ -7,6 +7,7 @@ use baepo_core::release::Release;
 use baepo_core::rollout::{Begin, Cause, Deadlines, Done, Intent, Outcome, Rollout, Settings};
 use baepo_runtime::clock::now;
 use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError};
+use baepo_runtime::target::plugin::PluginTarget;
 use baepo_runtime::target::{Target, TargetError};
 
 use super::stages::{Ended, failed};
@@ -134,15 +135,7 @@ impl Run<'_> {
         let (app, name) = (&self.plugins.config.app, environment.name.as_str());
         let state = self.options.agents.state_dir(app, name);
         if let TargetUse::Plugin(_) = environment.target {
-            let plugins = self.plugins.environment(name);
-            let target = plugins.and_then(|plugins| plugins.target.as_ref());
-            let (loaded, _) = target.ok_or("its target is not loaded")?;
-            let around = Around {
-                root: self.options.root.clone(),
-                log: self.plugin_log(stage),
-                uses: self.uses.clone(),
-            };
-            let target = targets::of_plugin(loaded, &state, around);
+            let target = self.plugin_target(stage, name)?;
             return match target.describe().await {
                 Ok(_) => Ok((Arc::new(target), None)),
                 Err(error) => Err(targets::unanswered(environment, &error)),
@@ -158,6 +151,21 @@ impl Run<'_> {
             }
             Err(error) => Err(targets::unanswered(environment, &error)),
         }
+    }
+
+    /// The plugin that is the target of an environment.
+    pub(super) fn plugin_target(&self, stage: &Stage, name: &str) -> Result<PluginTarget, String> {
+        let plugins = self.plugins.environment(name);
+        let target = plugins.and_then(|plugins| plugins.target.as_ref());
+        let (loaded, _) = target.ok_or("its target is not loaded")?;
+        let around = Around {
+            root: self.options.root.clone(),
+            log: self.plugin_log(stage),
+            uses: self.uses.clone(),
+        };
+        let app = &self.plugins.config.app;
+        let state = self.options.agents.state_dir(app, name);
+        Ok(targets::of_plugin(loaded, &state, around))
     }
 
     async fn deploy(
@@ -207,6 +215,9 @@ impl Run<'_> {
         let state = baepo_runtime::driver::load(&*target).await.ok();
         let state = state.map(|(_, state)| state.environment);
         if let Some(done) = self.refuse_outdated(&begin, state.as_ref()) {
+            return done;
+        }
+        if let Some(done) = self.refuse_out_of_order(stage, environment, &begin).await {
             return done;
         }
         if let Some(object) = &self.options.objection
@@ -295,41 +306,6 @@ impl Run<'_> {
             }
             Err(error) => not_driven(&error),
         }
-    }
-
-    /// A revision that is older than what serves, or than what is on its way,
-    /// is not rolled out by a push (a person may, by `rollback` or `deploy`).
-    fn refuse_outdated(
-        &self,
-        begin: &Begin,
-        state: Option<&baepo_core::rollout::Environment>,
-    ) -> Option<Done> {
-        if let Work::Revision {
-            is_asked_for: true, ..
-        } = self.options.work
-        {
-            return None;
-        }
-        let environment = state?;
-        let on_its_way = environment.active().map(|rollout| &rollout.begin.candidate);
-        let newer = environment
-            .stable
-            .iter()
-            .chain(on_its_way)
-            .find(|release| {
-                let (older, newer) = (&begin.candidate.revision.commit, &release.revision.commit);
-                crate::revision::is_ancestor(&self.options.root, older, newer) == Some(true)
-            })?;
-        Some(Done {
-            outcome: Outcome::Refused,
-            cause: Cause::Superseded,
-            reason: format!(
-                "{} is older than {}, which is there already",
-                begin.candidate.revision.short(),
-                newer.revision.short()
-            ),
-            resume_at: None,
-        })
     }
 }
 

@@ -151,7 +151,7 @@ impl Run<'_> {
         Ok(Some((StageResult::Passed, output, Vec::new())))
     }
 
-    pub(super) fn release(&mut self, stage: &Stage) -> Ended {
+    pub(super) async fn release(&mut self, stage: &Stage) -> Ended {
         self.show.stage_began(stage, "");
         match self.carry() {
             Ok(None) => {}
@@ -175,7 +175,7 @@ impl Run<'_> {
                 self.record.record(RunEntry::Note { level, text });
                 continue;
             }
-            match self.prepare(environment) {
+            match self.prepare(stage, environment).await {
                 Ok(release) => first = first.or(Some(release)),
                 Err(why) => return failed(why),
             }

@@ -311,6 +311,8 @@ pub enum Cause {
     Person,
     /// A newer revision came.
     Superseded,
+    /// An environment that it needs serves something else.
+    OutOfOrder,
     /// The job was cancelled.
     Cancelled,
     /// The release was rolled back before and nobody asked for a retry.
@@ -392,7 +394,7 @@ display_as_serialized! {
         VerdictFailing => "verdict-failing", Unhealthy => "unhealthy", Guardrail => "guardrail",
         Deadline => "deadline", HoldExpired => "hold-expired", Strategy => "strategy",
         VerifyFailed => "verify-failed", PluginFailed => "plugin-failed", Target => "target", Person => "person",
-        Superseded => "superseded", Cancelled => "cancelled",
+        Superseded => "superseded", OutOfOrder => "out-of-order", Cancelled => "cancelled",
         RolledBackBefore => "rolled-back-before", Fenced => "fenced",
         NothingBefore => "nothing-before", State => "state", MaxWait => "max-wait",
         Unwatched => "unwatched", Locked => "locked",

@@ -5,6 +5,7 @@
 //! announces is made, and every changing call carries the token of the lease.
 
 mod calls;
+mod deciders;
 mod document;
 mod lease;
 
@@ -13,11 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baepo_core::fleet::Fleet;
+use baepo_core::hook::Annotation;
 use baepo_core::lease::{Lease, Token};
 use baepo_core::pipeline::Served;
 use baepo_core::release::Release;
 use baepo_core::rollout::{
-    Answer, AtHand, Call, CallError, Cause, Command, Counted, Done, Entry, Input, Intent, Machine,
+    Answer, Call, CallError, Cause, Command, Counted, Done, Entry, Input, Intent, Machine,
     Observation, Outcome, Output, Record,
 };
 use baepo_core::telemetry::Telemetry;
@@ -25,6 +27,7 @@ use baepo_core::time::Time;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use deciders::Deciders;
 pub use document::{EnvironmentLock, StateDocument, StateError, load, set_lock, signal};
 pub use lease::{Holder, LeaseError, WATCHDOG};
 
@@ -33,36 +36,12 @@ use crate::capability::log::LogSink;
 use crate::capability::uses::UseLog;
 use crate::chain;
 use crate::clock::Clock;
-use crate::plugin::Plugin;
 use crate::target::{Staging, Target, TargetError};
 
 /// How long a state that cannot be saved is tried to be saved again.
 const SAVE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a cancelled run may take for the first step back.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(8);
-
-/// The plugins of one rollout.
-#[derive(Clone, Default)]
-pub struct Deciders {
-    /// Who decides; absent where only the host's own programs run.
-    pub strategy: Option<Plugin>,
-    /// Who judges, by name.
-    pub monitors: Vec<(String, Plugin)>,
-    /// Who tests the candidate before it gets traffic, by name.
-    pub verify: Vec<(String, Plugin)>,
-}
-
-impl Deciders {
-    fn at_hand(&self) -> AtHand {
-        let monitors = self.monitors.iter();
-        AtHand {
-            strategy: self.strategy.as_ref().map(Plugin::digest),
-            monitors: monitors
-                .map(|(name, plugin)| (name.clone(), plugin.digest()))
-                .collect(),
-        }
-    }
-}
 
 /// What the driver tells whoever watches.
 #[derive(Debug)]
@@ -73,6 +52,8 @@ pub enum Event<'a> {
     Seen(&'a Fleet),
     /// Somebody else acts; waiting for them.
     Locked(&'a Lease),
+    /// What tests of the candidate say of lines of code.
+    Remarked(&'a [Annotation]),
 }
 
 /// Where a release is on this machine, and how its instances are run.
@@ -314,6 +295,11 @@ impl Run<'_, '_> {
                     if let Some(mut answer) = self.call(id, call).await {
                         if let Ok(Answer::Observations(said)) = &mut answer {
                             said.extend(strangers);
+                        }
+                        if let Ok(Answer::Reports(reports)) = &answer {
+                            for report in reports.iter().filter_map(|(_, r)| r.as_ref().ok()) {
+                                watch(Event::Remarked(&report.annotations));
+                            }
                         }
                         self.machine
                             .handle_input(self.clock.now(), Input::Returned { id, answer });

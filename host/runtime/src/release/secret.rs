@@ -44,7 +44,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// 32 random bytes that stay on the machine of the target. Without them the
+/// 32 random bytes that stay with the target. Without them the
 /// hash of a short secret in a release would be as good as the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretKey([u8; 32]);
@@ -59,6 +59,25 @@ impl SecretKey {
     /// A key of these bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> SecretKey {
         SecretKey(bytes)
+    }
+
+    /// A new one.
+    ///
+    /// # Errors
+    /// The machine has no random numbers to read.
+    pub fn random() -> Result<SecretKey, ReleaseError> {
+        let mut bytes = [0; 32];
+        let source = Path::new("/dev/urandom");
+        let mut random = std::fs::File::open(source).map_err(io_error("open", source))?;
+        random
+            .read_exact(&mut bytes)
+            .map_err(io_error("read", source))?;
+        Ok(SecretKey(bytes))
+    }
+
+    /// Its bytes: for whoever keeps it.
+    pub(crate) fn expose(&self) -> [u8; 32] {
+        self.0
     }
 
     /// The key in this file, which is made with mode 0600 where it is missing.
@@ -80,23 +99,18 @@ impl SecretKey {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(io_error("read", path)(error)),
         }
-        let mut bytes = [0; 32];
-        let source = Path::new("/dev/urandom");
-        let mut random = std::fs::File::open(source).map_err(io_error("open", source))?;
-        random
-            .read_exact(&mut bytes)
-            .map_err(io_error("read", source))?;
+        let key = SecretKey::random()?;
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(io_error("make", folder))?;
         // Linked into place whole: of two runs at once, both use the key of the first.
         let mut draft =
             tempfile::NamedTempFile::new_in(folder).map_err(io_error("write in", folder))?;
         let written = draft
-            .write_all(&bytes)
+            .write_all(&key.0)
             .and_then(|()| draft.as_file().sync_all());
         written.map_err(io_error("write", path))?;
         match draft.persist_noclobber(path) {
-            Ok(_) => Ok(SecretKey(bytes)),
+            Ok(_) => Ok(key),
             Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
                 SecretKey::load(path)
             }

@@ -1,6 +1,6 @@
 //! What a plugin keeps for the host: one document, replaced by compare-and-swap.
-//! In it are the lease, the newest token that was given out, and the state of
-//! the rollouts.
+//! In it are the lease, the newest token that was given out, the key for secrets,
+//! and the state of the rollouts.
 //!
 //! The state has a version of its own: a lease is renewed every few seconds, and
 //! must not look as if somebody had changed the state. No clock is asked here.
@@ -11,6 +11,7 @@ use baepo_core::lease::{Claim, Lease, Token};
 use baepo_core::time::{Millis, Time};
 use serde::{Deserialize, Serialize};
 
+use crate::release::SecretKey;
 use crate::target::{Document, STATE_MAX_BYTES, TargetError};
 
 /// The version of the document's form.
@@ -25,6 +26,7 @@ pub(super) struct Envelope {
     newest_token: Token,
     version: u64,
     term: Option<Term>,
+    key: Option<SecretKey>,
     state: Vec<u8>,
 }
 
@@ -58,6 +60,8 @@ struct Head {
     version: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     term: Option<Term>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret_key: Option<[u8; 32]>,
 }
 
 /// The bytes were not written by this or an older baepo.
@@ -81,6 +85,7 @@ impl Envelope {
             newest_token: head.newest_token,
             version: head.version,
             term: head.term,
+            key: head.secret_key.map(SecretKey::from_bytes),
             state: rest[1..].to_vec(),
         })
     }
@@ -95,6 +100,7 @@ impl Envelope {
             newest_token: self.newest_token,
             version: self.version,
             term: self.term.clone(),
+            secret_key: self.key.as_ref().map(SecretKey::expose),
         })?;
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.state);
@@ -112,6 +118,15 @@ impl Envelope {
     /// The lease that was not given back, if there is one.
     pub(super) fn term(&self) -> Option<&Term> {
         self.term.as_ref()
+    }
+
+    /// The key for secrets of releases; this one where there was none and one is
+    /// given. Whoever comes first decides it: no token is needed.
+    pub(super) fn secret_key(&mut self, new: Option<&SecretKey>) -> Option<SecretKey> {
+        if self.key.is_none() {
+            self.key = new.cloned();
+        }
+        self.key.clone()
     }
 
     /// Whether a call with this token may change anything.
@@ -195,8 +210,14 @@ mod tests {
         let mut envelope = held_by_one(Time(100_000));
         let state = b"{\"a\": 1}\nand a line";
         assert_eq!(envelope.replace(Some(Token(1)), 0, state).unwrap(), 1);
-        let again = Envelope::read(&envelope.write().unwrap()).unwrap();
+        let key = SecretKey::from_bytes([7; 32]);
+        assert_eq!(envelope.secret_key(None), None);
+        assert_eq!(envelope.secret_key(Some(&key)), Some(key));
+        let mut again = Envelope::read(&envelope.write().unwrap()).unwrap();
         assert_eq!(again, envelope);
+        // The first one stays.
+        let late = SecretKey::from_bytes([8; 32]);
+        assert_eq!(again.secret_key(Some(&late)), envelope.secret_key(None));
         let (version, bytes) = (1, state.to_vec());
         assert_eq!(again.state(), Document { version, bytes });
         assert_eq!(Envelope::read(b""), Ok(Envelope::default()));

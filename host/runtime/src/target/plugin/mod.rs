@@ -35,6 +35,7 @@ use crate::clock::now;
 use crate::plugin::{
     CallContext, CallError, Hook, Plugin, TargetAnswer, TargetCall, TargetRefusal,
 };
+use crate::release::SecretKey;
 
 /// How often a save is tried again where somebody else saved in between.
 const TRIES: u32 = 20;
@@ -66,6 +67,20 @@ impl PluginTarget {
             seen: Mutex::default(),
             outputs: Mutex::default(),
         }
+    }
+
+    /// The key by which secrets take part in the digests of releases here. It is
+    /// with the place, for runs come from ever new machines. Where there is none
+    /// yet, `new` is kept.
+    ///
+    /// # Errors
+    /// The plugin cannot load or save its document.
+    pub async fn secret_key(
+        &self,
+        new: Option<&SecretKey>,
+    ) -> Result<Option<SecretKey>, TargetError> {
+        self.change(|envelope, _| Ok(envelope.secret_key(new)))
+            .await
     }
 
     async fn call(&self, call: TargetCall<'_>) -> Result<TargetAnswer, TargetError> {
