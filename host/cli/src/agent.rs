@@ -76,9 +76,7 @@ pub(crate) async fn agent(args: AgentArgs) -> anyhow::Result<Exit> {
                 Ok(config) => config,
                 Err(error) => return Ok(crate::refuse_config(&error)),
             };
-            let environment = config.environment(name).with_context(|| {
-                format!("there is no environment `{name}` in {}", config.path())
-            })?;
+            let environment = config.known(name)?;
             let TargetUse::Local(local) = &environment.target else {
                 anyhow::bail!("the target of `{name}` is a plugin: it has no agent");
             };

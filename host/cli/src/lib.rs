@@ -148,7 +148,14 @@ pub fn main() -> ExitCode {
     match result {
         Ok(exit) => exit,
         Err(error) => {
-            complain(&format!("error: {}", describe(&error)));
+            let text = describe(&error);
+            // Findings begin so by themselves.
+            let mark = if text.starts_with("error: ") {
+                ""
+            } else {
+                "error: "
+            };
+            complain(&format!("{mark}{text}"));
             Exit::Usage.into()
         }
     }

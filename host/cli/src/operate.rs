@@ -87,9 +87,7 @@ pub(crate) struct At {
 pub(crate) async fn reach(args: &EnvironmentArgs) -> anyhow::Result<At> {
     let config = crate::config::load(&crate::root()?, args.config.as_deref())?;
     let environment = match (&args.environment, config.environments.as_slice()) {
-        (Some(name), _) => config
-            .environment(name)
-            .with_context(|| format!("there is no environment `{name}` in {}", config.path()))?,
+        (Some(name), _) => config.known(name)?,
         (None, [one]) => one,
         (None, several) => {
             let names: Vec<&str> = several.iter().map(|e| e.name.as_str()).collect();
@@ -294,6 +292,9 @@ pub(crate) async fn status(args: StatusArgs) -> anyhow::Result<Exit> {
         Ok(config) => config,
         Err(error) => return Ok(crate::refuse_config(&error)),
     };
+    if let Some(name) = &args.at.environment {
+        config.known(name)?;
+    }
     let paint = Show::new(false).paint();
     let mut exit = Exit::Success;
     let chosen = config.environments.iter().filter(|e| {

@@ -12,6 +12,9 @@ use baepo_core::time::Time;
 /// # Errors
 /// If this is no git checkout, or git is not there.
 pub(crate) fn of_checkout(root: &Path) -> anyhow::Result<Revision> {
+    if head(root).is_none() && git(root, &["rev-parse", "--git-dir"]).is_ok() {
+        bail!("there is no commit yet, and what is rolled out is named after one: git commit");
+    }
     let shown = git(
         root,
         &[
@@ -48,6 +51,15 @@ pub(crate) fn of_checkout(root: &Path) -> anyhow::Result<Revision> {
 pub(crate) fn head(root: &Path) -> Option<String> {
     let shown = git(root, &["rev-parse", "--verify", "--quiet", "HEAD"]).ok()?;
     Some(shown.trim().to_owned())
+}
+
+/// The files of the checkout that git knows and that are not as the commit has
+/// them; none where git cannot tell.
+pub(crate) fn uncommitted(root: &Path) -> Vec<String> {
+    let changed = git(root, &["diff", "--name-only", "-z", "HEAD", "--"]);
+    let changed = changed.unwrap_or_default();
+    let names = changed.split('\0').filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
 }
 
 /// Whether a commit is `tip` or an ancestor of it; not where git cannot tell.

@@ -2,6 +2,7 @@
 
 use std::process::{Child, Output, Stdio};
 
+use super::waiting::PATIENT;
 use super::{Checkout, DIRECT, free_port, said};
 
 /// `baepo run` in a job of this event, on this ref.
@@ -86,28 +87,55 @@ fn an_environment_says_which_events_deploy_there() {
     ended(&output, 0, "Already serving");
 }
 
-/// The agent of one of several environments; ends with the test.
-struct Agent(Child);
+/// A configuration in which production needs staging, whose strategy is this.
+fn two_environments(checkout: &Checkout, port: u16, greeting: &str, staging: &str) -> String {
+    let config = checkout.config(greeting, &format!("{DIRECT}    needs: staging\n"));
+    let other = checkout.config(greeting, staging);
+    let (_, other) = other.split_once("  production:\n").unwrap();
+    let other = other.replace(&checkout.port.to_string(), &port.to_string());
+    format!("{config}  staging:\n{other}")
+}
 
-impl Agent {
-    fn start(checkout: &Checkout, environment: &str) -> Agent {
-        let of = ["--environment", environment, "--config", "good.yml"];
-        let mut command = checkout.baepo(&[&["agent"], &of[..]].concat());
-        let agent = command.stderr(Stdio::null()).spawn();
-        let agent = Agent(agent.unwrap());
+/// The agent of one of several environments; ends with the test, and its
+/// instances with it.
+struct Agent<'a> {
+    checkout: &'a Checkout,
+    environment: &'static str,
+    process: Child,
+}
+
+impl Agent<'_> {
+    fn start<'a>(checkout: &'a Checkout, environment: &'static str) -> Agent<'a> {
+        let mut command = checkout.baepo(&["agent"]);
+        command.args(of(environment)).stderr(Stdio::null());
+        let process = command.spawn().unwrap();
         checkout.wait_until("its agent answers", |checkout| {
-            let status = checkout.run(&[&["status"], &of[..]].concat());
-            status.status.success()
+            let mut status = checkout.baepo(&["status"]);
+            status
+                .args(of(environment))
+                .output()
+                .unwrap()
+                .status
+                .success()
         });
-        agent
+        Agent {
+            checkout,
+            environment,
+            process,
+        }
     }
 }
 
-impl Drop for Agent {
+impl Drop for Agent<'_> {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let mut stop = self.checkout.baepo(&["agent", "--stop"]);
+        let _ = stop.args(of(self.environment)).output();
+        let _ = self.process.wait();
     }
+}
+
+fn of(environment: &str) -> [&str; 4] {
+    ["--environment", environment, "--config", "good.yml"]
 }
 
 /// The commit that is stable there.
@@ -123,13 +151,7 @@ fn serves(checkout: &Checkout, environment: &str) -> String {
 fn an_environment_whose_turn_has_not_come_is_left_alone() {
     let checkout = Checkout::new();
     let port = free_port();
-    let config = |greeting: &str| {
-        let config = checkout.config(greeting, &format!("{DIRECT}    needs: staging\n"));
-        let (_, production) = config.split_once("  production:\n").unwrap();
-        let staging = production.replace(&checkout.port.to_string(), &port.to_string());
-        let staging = staging.replace("    needs: staging\n", "");
-        format!("{config}  staging:\n{staging}")
-    };
+    let config = |greeting: &str| two_environments(&checkout, port, greeting, DIRECT);
     let runs = |environment: &str, code: i32, words: &[&str]| {
         checkout.runs(&["run", "--environment", environment], code, words)
     };
@@ -155,6 +177,36 @@ fn an_environment_whose_turn_has_not_come_is_left_alone() {
     runs("staging", 0, &[]);
     runs("production", 0, &[]);
     assert_eq!(serves(&checkout, "production"), checkout.head());
+}
+
+#[test]
+fn what_waited_for_another_environment_is_rolled_out_when_its_turn_comes() {
+    let checkout = Checkout::new();
+    let port = free_port();
+    let config = |greeting: &str| two_environments(&checkout, port, greeting, PATIENT);
+    checkout.commit("v1", &config("zero"));
+    let _agents = ["production", "staging"].map(|name| Agent::start(&checkout, name));
+    checkout.runs(&["run"], 0, &[]);
+    let first = checkout.head();
+
+    checkout.commit("v2", &config("one"));
+    let second = checkout.head();
+    checkout.runs(&["run", "--max-wait", "0s"], 75, &[]);
+    assert_eq!(serves(&checkout, "production"), first);
+    let tick = || job(&checkout, "schedule", "refs/heads/main", &[]);
+    let next = format!(
+        "next: production, for what is needed there serves {}",
+        &second[..7]
+    );
+    ended(&tick(), 0, &next);
+    for environment in ["staging", "production"] {
+        assert_eq!(serves(&checkout, environment), second, "{environment}");
+    }
+
+    // Whoever goes back is not overruled by a timer.
+    checkout.runs(&["rollback", "--environment", "production"], 0, &[]);
+    ended(&tick(), 0, "");
+    assert_eq!(serves(&checkout, "production"), first);
 }
 
 /// `fetch-depth: 1` has no history by which a revision could be found older.

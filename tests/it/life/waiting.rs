@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Checkout, said};
 
-const PATIENT: &str = "    strategy:\n      plugin: builtin:canary\n      with: { steps: [5%], observe: { min: 2s, max: 4s }, max-observe: 4s, bake: 1s }\n    on-no-evidence: continue-on-health\n";
+pub(super) const PATIENT: &str = "    strategy:\n      plugin: builtin:canary\n      with: { steps: [5%], observe: { min: 2s, max: 4s }, max-observe: 4s, bake: 1s }\n    on-no-evidence: continue-on-health\n";
 
 /// A checkout where v1 serves and a second revision wants to.
 fn two_revisions() -> (Checkout, String) {

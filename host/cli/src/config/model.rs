@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::file::{Event, OnCancel};
-use super::finding::{Finding, Findings, Span};
+use super::finding::{Finding, Findings, Span, check_spelling};
 use super::github::Github;
 use super::locate::locate;
 use super::yaml::Node;
@@ -271,6 +271,24 @@ impl Config {
             .find(|environment| environment.name == name)
     }
 
+    /// The environment of this name.
+    ///
+    /// # Errors
+    /// If there is none: which ones there are, or which one may be meant.
+    pub fn known(&self, name: &str) -> anyhow::Result<&Environment> {
+        let names = || self.environments.iter().map(|e| e.name.as_str());
+        self.environment(name).ok_or_else(|| {
+            let help = match check_spelling(name, names()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there is: {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            anyhow::anyhow!(
+                "there is no environment `{name}` in {}\n  help: {help}",
+                self.path
+            )
+        })
+    }
+
     /// Every plugin of the file, stages first.
     pub fn plugins(&self) -> impl Iterator<Item = &PluginUse> {
         let stages = self.build.iter().chain(&self.test).chain(&self.verify);
@@ -305,6 +323,12 @@ impl Config {
             path => format!("`{path}` of `{}`: {message}", plugin.name),
         };
         Finding::new(locate(&self.tree, &at), named)
+    }
+
+    /// Where this plugin is used, as `file:line`.
+    pub fn place_of(&self, plugin: &PluginUse) -> String {
+        let line = locate(&self.tree, &plugin.with_at).line;
+        format!("{}:{line}", self.path)
     }
 
     /// Findings of this file, ready to be shown.

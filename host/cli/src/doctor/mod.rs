@@ -13,6 +13,7 @@ use crate::config::{self, Config, ConfigError, Findings, PluginUse, Variable};
 use crate::output::Output;
 use crate::plugins::Plugins;
 
+mod agent;
 mod port;
 
 use port::check_listen;
@@ -143,8 +144,10 @@ pub async fn run(
     let surroundings = Surroundings::of_process();
     let (mut checks, mut mistakes) = examine(args, root, &surroundings);
     if let Ok(config) = config::load(root, args.config.as_deref()) {
+        let agents = agent::check(&config).await;
         let (check, findings) = check_plugins(config, root).await;
         checks.push(check);
+        checks.extend(agents);
         mistakes = mistakes.or(findings.map(ConfigError::Findings));
     }
     let is_wrong = |check: &&Check| check.state == State::Wrong;
@@ -162,6 +165,12 @@ pub async fn run(
         writeln!(out, "\n{findings}")?;
     }
     match wrong {
+        0 if checks.iter().any(|check| check.state == State::Note) => {
+            writeln!(
+                out,
+                "\nnothing is wrong; what a run needs besides is marked with ·; next: baepo plan"
+            )?;
+        }
         0 => writeln!(out, "\nall is well; next: baepo plan")?,
         1 => writeln!(out, "\n1 thing to put right")?,
         n => writeln!(out, "\n{n} things to put right")?,

@@ -84,9 +84,7 @@ pub(crate) async fn plan(args: PlanArgs) -> anyhow::Result<Exit> {
     };
     let revision = crate::revision::of_checkout(&root)?;
     for name in &args.environment {
-        if config.environment(name).is_none() {
-            anyhow::bail!("there is no environment `{name}` in {}", config.path());
-        }
+        config.known(name)?;
     }
     let chosen = config
         .environments

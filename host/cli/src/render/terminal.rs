@@ -1,7 +1,7 @@
 //! A report on a terminal: the first line answers, the next says what to do.
 
 use baepo_core::hook::Section;
-use baepo_core::pipeline::StageResult;
+use baepo_core::pipeline::{StageOutput, StageResult};
 use baepo_core::report::{Course, Report, RolloutReport, StageReport};
 use baepo_core::rollout::Outcome;
 use baepo_core::time::Time;
@@ -17,6 +17,10 @@ use super::{grouped, headline, next_step, percent, verdict_word};
 const MOST_LINES: usize = 40;
 const LONGEST_LINE: usize = 400;
 const LONGEST_TITLE: usize = 120;
+
+/// How many failed tests are shown, and how many lines of what each says.
+const MOST_FAILURES: usize = 5;
+const MOST_SAID: usize = 12;
 
 /// Colours, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +70,40 @@ pub fn stage_line(stage: &StageReport, paint: Paint) -> String {
         None => (paint.busy("●"), String::new()),
     };
     let (title, plugin) = (stage.stage.title(), plugin_of(&stage.stage));
-    format!("{mark} {title:<10} {plugin:<10} {took:>8}   {text}")
-        .trim_end()
-        .to_owned()
+    let line = format!("{mark} {title:<10} {plugin:<10} {took:>8}   {text}");
+    let mut lines = vec![line.trim_end().to_owned()];
+    if let Some(StageOutput::Tests { counts, failures }) = &stage.output {
+        lines.extend(failed_lines(failures, paint));
+        let more = (counts.failed as usize).saturating_sub(MOST_FAILURES);
+        if more > 0 && failures.len() >= MOST_FAILURES {
+            lines.push(format!("    and {more} more, in the report"));
+        }
+    }
+    lines.join("\n")
+}
+
+/// What failed in tests, and the beginning of what each says of it.
+fn failed_lines(failures: &[(String, String)], paint: Paint) -> Vec<String> {
+    let plain = |line: &str| -> String { line.chars().filter(|c| !c.is_control()).collect() };
+    let mut lines = Vec::new();
+    for (name, message) in failures.iter().take(MOST_FAILURES) {
+        lines.push(format!(
+            "  {} {}",
+            paint.bad("✗"),
+            shorten(&plain(name), LONGEST_TITLE)
+        ));
+        let said = message.trim_end().lines();
+        let all = said.clone().count();
+        let said = said.take(MOST_SAID);
+        lines.extend(said.map(|line| format!("    {}", shorten(&plain(line), LONGEST_LINE))));
+        if all > MOST_SAID {
+            lines.push(format!(
+                "    {}",
+                paint.dim(&format!("and {} more lines", all - MOST_SAID))
+            ));
+        }
+    }
+    lines
 }
 
 /// `━━━━━╸━━━━━━━━━━━━━━` for a share.
@@ -128,7 +163,7 @@ fn both_sides(measurement: &Measurement) -> Option<String> {
 pub fn next_line(rollout: &RolloutReport, now: Time, paint: Paint) -> String {
     let text = if let Some((reason, until)) = &rollout.holding {
         format!(
-            "waits for a person for up to {}: {reason}",
+            "waits for a person for up to {}: {reason}; say: baepo promote | resume | abort",
             until.since(now)
         )
     } else if rollout.turned_back.is_some() {
@@ -231,11 +266,64 @@ fn failing_lines(rollout: &RolloutReport, paint: Paint) -> Vec<String> {
 pub fn section(section: &Section) -> String {
     let plain = |line: &str| -> String { line.chars().filter(|c| !c.is_control()).collect() };
     let mut text = format!("  {}", shorten(&plain(&section.title), LONGEST_TITLE));
-    for line in section.body.lines().take(MOST_LINES) {
+    let lines = section.body.lines().take(MOST_LINES);
+    let lines: Vec<String> = lines
+        .map(|line| shorten(&plain(line).replace("**", ""), LONGEST_LINE))
+        .collect();
+    for line in aligned(&lines) {
         text.push_str("\n    ");
-        text.push_str(&shorten(&plain(line).replace("**", ""), LONGEST_LINE));
+        text.push_str(&line);
     }
     text
+}
+
+/// Lines of Markdown whose tables have columns of one width, and no marks.
+fn aligned(lines: &[String]) -> Vec<String> {
+    let cells = |line: &String| -> Option<Vec<String>> {
+        let inside = line.trim().strip_prefix('|')?.strip_suffix('|')?;
+        Some(
+            inside
+                .split('|')
+                .map(|cell| cell.trim().to_owned())
+                .collect(),
+        )
+    };
+    let is_rule = |row: &Vec<String>| {
+        row.iter()
+            .all(|cell| !cell.is_empty() && cell.chars().all(|c| "-: ".contains(c)))
+    };
+    let mut out = Vec::new();
+    let mut table: Vec<Vec<String>> = Vec::new();
+    let end_table = |table: &mut Vec<Vec<String>>, out: &mut Vec<String>| {
+        let columns = table.iter().map(Vec::len).max().unwrap_or_default();
+        let width_of = |column: usize| {
+            let cells = table.iter().filter_map(|row| row.get(column));
+            cells
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or_default()
+        };
+        let widths: Vec<usize> = (0..columns).map(width_of).collect();
+        for row in table.drain(..) {
+            let cells = row.iter().zip(&widths);
+            let cells: Vec<String> = cells
+                .map(|(cell, width)| format!("{cell:<width$}"))
+                .collect();
+            out.push(cells.join("   ").trim_end().to_owned());
+        }
+    };
+    for line in lines {
+        match cells(line) {
+            Some(row) if is_rule(&row) => {}
+            Some(row) => table.push(row),
+            None => {
+                end_table(&mut table, &mut out);
+                out.push(line.clone());
+            }
+        }
+    }
+    end_table(&mut table, &mut out);
+    out
 }
 
 /// The end of a run: what happened and what to do.

@@ -179,11 +179,23 @@ pub fn next_step(report: &Report) -> String {
             "It waits for you: `baepo approve` lets it be rolled out, `baepo abort` does not.".into()
         }
         Some(Outcome::Succeeded) => "Nothing to do.".into(),
+        Some(Outcome::RolledBack) if is_caused(report, Cause::Cancelled) => {
+            "What served before serves again. Nothing speaks against it: run it again when it may go on.".into()
+        }
         Some(Outcome::RolledBack) => {
             "What served before serves again. Fix it and push, or try it again with `baepo retry`.".into()
         }
+        Some(Outcome::Stuck) if is_caused(report, Cause::Target) => {
+            "See that the target answers, for a machine that its agent runs: `baepo agent`. Then `baepo abort` tries the way back again.".into()
+        }
         Some(Outcome::Stuck) => {
             "A person must look: `baepo status` shows the fleet, `baepo abort` tries the way back again.".into()
+        }
+        Some(Outcome::Failed) if is_caused(report, Cause::Target) => {
+            "See that the target is well (`baepo status`), and run it again.".into()
+        }
+        Some(Outcome::Failed) if has_failed(report, &Stage::Release) => {
+            "Put that right and run it again.".into()
         }
         Some(Outcome::Failed) => "Fix it and push.".into(),
         Some(Outcome::Waiting) if holding => {
@@ -223,6 +235,14 @@ pub(super) fn awaits_approval(report: &Report) -> bool {
 fn approval_headline(rollout: &RolloutReport) -> String {
     let (environment, revision) = (&rollout.environment, rollout.candidate.short());
     format!("Needs approval in {environment}: {revision} is ready, and nothing of it runs yet")
+}
+
+fn has_failed(report: &Report, stage: &Stage) -> bool {
+    let failed = |known: &StageReport| known.result == Some(StageResult::Failed);
+    report
+        .stages
+        .iter()
+        .any(|known| known.stage == *stage && failed(known))
 }
 
 fn is_caused(report: &Report, cause: Cause) -> bool {

@@ -9,7 +9,7 @@ use baepo_core::report::Report;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{Built, Run, RunOptions, Work, github};
+use super::{Built, Run, RunOptions, Work, github, next};
 use crate::agents::Where;
 use crate::config::unit::parse_duration;
 use crate::config::{Config, Environment};
@@ -99,11 +99,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         environments.push(name.clone());
     }
     for name in &environments {
-        anyhow::ensure!(
-            config.environment(name).is_some(),
-            "there is no environment `{name}` in {}",
-            config.path()
-        );
+        config.known(name)?;
     }
     let is_timer = trigger.reach == Reach::Resume;
     if let Some(why) = deploys_nothing(&config, &trigger, &environments, args.pack.is_some()) {
@@ -124,20 +120,73 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
             built,
         },
     };
-    let place = Place::of(&variable, &payload);
-    let wanted = github::wanted(&config, &environments, &trigger, &work);
-    let teller = github::teller(&config, place, wanted, &mut trigger, &show).await;
-    let options = RunOptions {
-        environments,
+    let around = AroundRun {
+        plugins: &plugins,
+        payload: &payload,
+        root,
+        revision,
         max_wait: args.max_wait,
-        teller,
-        ..options(root, revision, trigger, work)
+        output: args.output,
+        show: &show,
     };
-    let report = perform(options, &plugins, &show).await?;
-    if args.output.is_json() {
-        crate::print(&json::line(&report)?);
+    let exit = around
+        .run(trigger.clone(), environments.clone(), work)
+        .await?;
+    if !is_timer || exit != Exit::Success {
+        return Ok(exit);
     }
-    Ok(exit_of(&report))
+    let next = next::after(&config, &around.revision, &environments).await;
+    if next.is_empty() {
+        return Ok(exit);
+    }
+    show.line(&format!(
+        "next: {}, for what is needed there serves {}",
+        next.join(", "),
+        around.revision.short()
+    ));
+    trigger.reach = Reach::Deploy;
+    let work = Work::Revision {
+        retry: false,
+        is_asked_for: false,
+        built: Built::Here,
+    };
+    around.run(trigger, next, work).await
+}
+
+/// What runs of one process have in common.
+struct AroundRun<'a> {
+    plugins: &'a Plugins,
+    payload: &'a serde_json::Value,
+    root: PathBuf,
+    revision: Revision,
+    max_wait: Option<Duration>,
+    output: Output,
+    show: &'a Show,
+}
+
+impl AroundRun<'_> {
+    async fn run(
+        &self,
+        mut trigger: Trigger,
+        environments: Vec<String>,
+        work: Work,
+    ) -> anyhow::Result<Exit> {
+        let config = &self.plugins.config;
+        let place = Place::of(&variable, self.payload);
+        let wanted = github::wanted(config, &environments, &trigger, &work);
+        let teller = github::teller(config, place, wanted, &mut trigger, self.show).await;
+        let options = RunOptions {
+            environments,
+            max_wait: self.max_wait,
+            teller,
+            ..options(self.root.clone(), self.revision.clone(), trigger, work)
+        };
+        let report = perform(options, self.plugins, self.show).await?;
+        if self.output.is_json() {
+            crate::print(&json::line(&report)?);
+        }
+        Ok(exit_of(&report))
+    }
 }
 
 /// Why this event deploys to none of the named environments, or to none at all

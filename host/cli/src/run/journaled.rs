@@ -2,7 +2,9 @@
 //! report in memory, and what the person sees.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use baepo_core::fleet::Fleet;
 use baepo_core::hook::Annotation;
 use baepo_core::pipeline::{RunEntry, RunRecord};
 use baepo_core::report::{Report, RolloutReport};
@@ -15,6 +17,9 @@ use crate::github::teller::Teller;
 use crate::render::terminal;
 use crate::show::Show;
 
+/// How long instances may take to become ready before it is said what keeps them.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The record of one run.
 pub(crate) struct Journaled<'a> {
     journal: Journal,
@@ -23,6 +28,10 @@ pub(crate) struct Journaled<'a> {
     teller: Option<Teller>,
     /// What tests of candidates said of lines of code, since it was last asked for.
     remarks: Vec<Annotation>,
+    /// Whether it was said that the target does not answer.
+    is_away: bool,
+    /// What keeps instances from being ready, since when, and whether it was said.
+    trouble: Option<(String, Instant, bool)>,
 }
 
 impl<'a> Journaled<'a> {
@@ -47,6 +56,8 @@ impl<'a> Journaled<'a> {
             show,
             teller,
             remarks: Vec::new(),
+            is_away: false,
+            trouble: None,
         })
     }
 
@@ -143,12 +154,24 @@ impl<'a> Journaled<'a> {
                     record,
                 });
             }
-            Event::Seen(_) => {
+            Event::Seen(fleet) => {
+                if std::mem::take(&mut self.is_away) {
+                    self.show.line(&format!("{environment}: it answers again"));
+                }
+                self.tell_trouble(environment, fleet);
                 if let Some(rollout) = self.rollout(environment) {
                     self.show.rollout_tick(rollout);
                 }
                 if let Some(teller) = &self.teller {
                     teller.offer(&self.report);
+                }
+            }
+            Event::Away(what) => {
+                if !std::mem::replace(&mut self.is_away, true) {
+                    let clock = now().clock();
+                    self.show.line(&format!(
+                        "{environment}: {what} (since {clock} UTC); it is asked again until it answers"
+                    ));
                 }
             }
             Event::Remarked(annotations) => self.remarks.extend_from_slice(annotations),
@@ -159,6 +182,34 @@ impl<'a> Journaled<'a> {
                 ));
             }
         }
+    }
+
+    /// Instances that are not ready for a while are told of with what keeps them.
+    fn tell_trouble(&mut self, environment: &str, fleet: &Fleet) {
+        let troubled = fleet.instances.iter().find_map(|instances| {
+            let trouble = instances
+                .trouble
+                .as_ref()
+                .filter(|_| instances.starting > 0)?;
+            Some((instances, trouble))
+        });
+        let Some((instances, trouble)) = troubled else {
+            self.trouble = None;
+            return;
+        };
+        let began = self
+            .trouble
+            .as_ref()
+            .map_or_else(Instant::now, |known| known.1);
+        let was_said = matches!(&self.trouble, Some((known, _, true)) if known == trouble);
+        let is_told = was_said || began.elapsed() >= PATIENCE;
+        if is_told && !was_said {
+            self.show.line(&format!(
+                "{environment}: {} of {} instances are ready: {trouble}",
+                instances.ready, instances.asked
+            ));
+        }
+        self.trouble = Some((trouble.clone(), began, is_told));
     }
 
     /// What tests of a candidate said of lines of code; each is told once.

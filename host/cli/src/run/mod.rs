@@ -4,6 +4,7 @@ mod command;
 mod feedback;
 pub(crate) mod github;
 mod journaled;
+mod next;
 mod order;
 mod releases;
 mod rollout;
@@ -181,6 +182,7 @@ impl<'a> Run<'a> {
     /// report.
     pub(crate) async fn run(mut self) -> anyhow::Result<(Report, Option<Teller>)> {
         self.compare_wishes();
+        self.note_changes();
         self.plan().await;
         let mut pipeline = self.pipeline();
         loop {
@@ -241,6 +243,28 @@ impl<'a> Run<'a> {
             pipeline.apply(&entry);
             self.record.record(entry);
         }
+    }
+
+    /// A release is named after a commit, and may hold what is in none.
+    fn note_changes(&mut self) {
+        if !matches!(self.built(), Some(Built::Here | Built::Packed(_))) {
+            return;
+        }
+        let changed = crate::revision::uncommitted(&self.options.root);
+        let Some(first) = changed.first() else {
+            return;
+        };
+        let more = match changed.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        self.record.record(RunEntry::Note {
+            level: Level::Warning,
+            text: format!(
+                "{first}{more} changed since {}: what is built has changes that are in no commit",
+                self.options.revision.short()
+            ),
+        });
     }
 
     /// What plugins want that they did not want at the base of the change.

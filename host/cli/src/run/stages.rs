@@ -56,7 +56,8 @@ impl Run<'_> {
         for denial in &outcome.denials {
             let name = &loaded.used.name;
             let advice = denial.advice(&permit);
-            let text = format!("plugin `{name}` was denied: {denial}{advice}");
+            let place = self.plugins.config.place_of(&loaded.used);
+            let text = format!("plugin `{name}` ({place}) was denied: {denial}{advice}");
             permit = permit.with(denial);
             self.record.record(RunEntry::Note {
                 level: Level::Warning,

@@ -146,12 +146,11 @@ pub(crate) async fn simulate(args: SimulateArgs) -> anyhow::Result<Exit> {
         Err(findings) => return Ok(crate::refuse(&findings)),
     };
     let revision = crate::revision::of_checkout(&root)?;
+    if let Some(name) = &args.environment {
+        config.known(name)?;
+    }
     let wanted = |e: &&Environment| args.environment.as_ref().is_none_or(|name| *name == e.name);
     let chosen: Vec<&Environment> = config.environments.iter().filter(wanted).collect();
-    if chosen.is_empty() {
-        let name = args.environment.unwrap_or_default();
-        anyhow::bail!("there is no environment `{name}` in {}", config.path());
-    }
     let mut findings = Vec::new();
     let mut played = Vec::new();
     for environment in chosen {

@@ -52,6 +52,8 @@ pub enum Event<'a> {
     Seen(&'a Fleet),
     /// Somebody else acts; waiting for them.
     Locked(&'a Lease),
+    /// What does not answer; it is asked again.
+    Away(&'a str),
     /// What tests of the candidate say of lines of code.
     Remarked(&'a [Annotation]),
 }
@@ -301,9 +303,13 @@ impl Run<'_, '_> {
                                 watch(Event::Remarked(&report.annotations));
                             }
                         }
+                        let is_answer = answer.is_ok();
+                        if let Err(CallError::Unreachable(what)) = &answer {
+                            watch(Event::Away(what));
+                        }
                         self.machine
                             .handle_input(self.clock.now(), Input::Returned { id, answer });
-                        if let Some(fleet) = self.machine.fleet() {
+                        if let Some(fleet) = self.machine.fleet().filter(|_| is_answer) {
                             watch(Event::Seen(fleet));
                         }
                     }

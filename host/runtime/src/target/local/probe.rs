@@ -1,10 +1,14 @@
-//! Whether an instance is healthy: one GET, only its status is read.
+//! Whether an instance is healthy: one GET, of which only the status counts.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+/// How much of an answer is read after its status, and for how long.
+const REST_BYTES: usize = 64 << 10;
+const REST_TIME: Duration = Duration::from_secs(1);
 
 /// Ask once; what is wrong, for people.
 pub(super) async fn probe(address: SocketAddr, path: &str, limit: Duration) -> Result<(), String> {
@@ -31,9 +35,21 @@ async fn status(address: SocketAddr, path: &str) -> std::io::Result<u16> {
     // `HTTP/1.1 200`
     let mut head = [0; 12];
     stream.read_exact(&mut head).await?;
+    tokio::spawn(tokio::time::timeout(REST_TIME, read_rest(stream)));
     std::str::from_utf8(&head[9..])
         .ok()
         .filter(|_| head.starts_with(b"HTTP/1."))
         .and_then(|code| code.parse().ok())
         .ok_or_else(|| std::io::Error::other("the answer is not HTTP"))
+}
+
+/// An application may log it as an error when nobody reads its answer to the end.
+async fn read_rest(mut stream: TcpStream) {
+    let (mut piece, mut left) = ([0; 4096], REST_BYTES);
+    while let Ok(read @ 1..) = stream.read(&mut piece).await {
+        left = left.saturating_sub(read);
+        if left == 0 {
+            return;
+        }
+    }
 }
