@@ -337,3 +337,86 @@ pub fn ending(report: &Report, paint: Paint) -> String {
     };
     format!("{line}\n  next: {}", next_step(report))
 }
+
+#[cfg(test)]
+mod tests {
+    use baepo_core::hook::TestCounts;
+    use baepo_core::pipeline::Stage;
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn tables_of_sections_have_columns() {
+        let section = Section {
+            title: "How delivery goes".into(),
+            body: "One line.\n\n| Measure | Value |\n|---|---:|\n| Failed | **2** of 3 |\n| Time | 1m |\nAnd | not a table."
+                .into(),
+        };
+        expect![[r#"
+              How delivery goes
+                One line.
+
+                Measure   Value
+                Failed    2 of 3
+                Time      1m
+                And | not a table.
+        "#]]
+        .assert_eq(&format!("{}\n", super::section(&section)).replace("    \n", "\n"));
+    }
+
+    #[test]
+    fn failed_tests_say_why_and_not_too_much() {
+        let said = (1..=14).map(|n| format!("line {n}\u{1b}[2J\n"));
+        let stage = StageReport {
+            stage: Stage::Test("junit".into()),
+            began: Some(Time(1_000)),
+            ended: Some(Time(2_500)),
+            result: Some(StageResult::Failed),
+            output: Some(StageOutput::Tests {
+                counts: TestCounts {
+                    passed: 3,
+                    failed: 7,
+                    skipped: 0,
+                },
+                failures: (1..=7)
+                    .map(|n| {
+                        (
+                            format!("cart case {n}"),
+                            if n == 1 {
+                                said.clone().collect()
+                            } else {
+                                String::new()
+                            },
+                        )
+                    })
+                    .collect(),
+            }),
+            annotations: Vec::new(),
+        };
+        let text = stage_line(&stage, Paint(false));
+        assert!(!text.contains('\u{1b}'), "{text}");
+        expect![[r#"
+            ✗ test       junit          1.5s   7 of 10 tests failed: cart case 1
+              ✗ cart case 1
+                line 1[2J
+                line 2[2J
+                line 3[2J
+                line 4[2J
+                line 5[2J
+                line 6[2J
+                line 7[2J
+                line 8[2J
+                line 9[2J
+                line 10[2J
+                line 11[2J
+                line 12[2J
+                and 2 more lines
+              ✗ cart case 2
+              ✗ cart case 3
+              ✗ cart case 4
+              ✗ cart case 5
+                and 2 more, in the report"#]]
+        .assert_eq(&text);
+    }
+}

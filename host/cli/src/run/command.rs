@@ -150,7 +150,11 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         is_asked_for: false,
         built: Built::Here,
     };
-    around.run(trigger, next, work).await
+    match around.run(trigger, next, work).await? {
+        // The run of the push was only slow, and got there meanwhile.
+        Exit::Locked => Ok(Exit::Success),
+        exit => Ok(exit),
+    }
 }
 
 /// What runs of one process have in common.
