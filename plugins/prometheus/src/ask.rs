@@ -1,11 +1,11 @@
-//! One query at one moment. Source:
+//! Queries at one moment. Source:
 //! <https://prometheus.io/docs/prometheus/latest/querying/api/>.
 
 use baepo_plugin::HookError;
 use baepo_plugin::bindings::imports::secrets::{self, Secret, SecretError};
 use baepo_plugin::http::{HeaderValue, HttpError, Request, Response, explain};
 use baepo_plugin::text::line;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value as Json};
 
 use crate::Send;
 use crate::config::Prometheus;
@@ -15,6 +15,9 @@ const MOST_BYTES: u64 = 1024 * 1024;
 
 /// The most series of one query; each is remembered until the next look.
 pub(crate) const MOST_SERIES: usize = 40;
+
+/// The label that tells apart what several queries in one have found.
+const PART: &str = "baepo_part";
 
 /// What all queries of a look may take, in microseconds, of the 10 s of a call.
 const MOST_SPENT_US: u64 = 8_000_000;
@@ -42,6 +45,10 @@ impl From<HookError> for NoAnswer {
 
 /// A number, and a mark of the labels that it came with.
 pub(crate) type Series = (u64, f64);
+
+/// What one query has found: at least one value and all of them finite, or why
+/// there is none.
+pub(crate) type Found = Result<Vec<Series>, NoAnswer>;
 
 /// Asks the queries of one look, all about the same moment.
 pub(crate) struct Asker<'a> {
@@ -71,30 +78,36 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// The values of a query, at least one and all of them finite.
-    pub(crate) fn series(&mut self, query: &str) -> Result<Vec<Series>, NoAnswer> {
-        let series = self.ask(query)?;
-        if series.is_empty() {
-            return Err(NoAnswer::Because(format!(
-                "no data for `{}`",
-                line(query, 80)
-            )));
-        }
-        if series.len() > MOST_SERIES {
-            let why = format!(
-                "`{}` has {} series, at most {MOST_SERIES} are read; sum them, for example by instance",
-                line(query, 80),
-                series.len()
-            );
-            return Err(NoAnswer::Because(why));
-        }
-        match series.iter().find(|(_, value)| !value.is_finite()) {
-            Some((_, value)) => Err(NoAnswer::Because(format!(
-                "`{}` is {value}, not a number to judge",
-                line(query, 80)
-            ))),
-            None => Ok(series),
-        }
+    /// What each of several queries finds, all of them among the same scrapes.
+    /// Asked one after the other, what is scraped in between would be in the later
+    /// ones alone, and failures without their requests are those of a bad release.
+    ///
+    /// # Errors
+    /// Why nobody answers all of them, about the first query that is to blame.
+    pub(crate) fn together<const N: usize>(
+        &mut self,
+        queries: [&str; N],
+    ) -> Result<[Found; N], NoAnswer> {
+        let parts: Vec<String> = queries.iter().enumerate().map(part).collect();
+        let answer = match self.ask(&parts.join(" or ")) {
+            Err(NoAnswer::Because(why)) => {
+                for query in queries {
+                    self.series(query)?;
+                }
+                return Err(NoAnswer::Because(why));
+            }
+            answer => answer?,
+        };
+        Ok(std::array::from_fn(|part| {
+            let of = answer.iter().filter(|value| value.part == Some(part));
+            checked(queries[part], of.map(|value| value.series).collect())
+        }))
+    }
+
+    /// What one query finds.
+    fn series(&mut self, query: &str) -> Found {
+        let answer = self.ask(query)?;
+        checked(query, answer.iter().map(|value| value.series).collect())
     }
 
     /// The one value of a query.
@@ -109,7 +122,7 @@ impl<'a> Asker<'a> {
         }
     }
 
-    fn ask(&mut self, query: &str) -> Result<Vec<Series>, NoAnswer> {
+    fn ask(&mut self, query: &str) -> Result<Vec<Value>, NoAnswer> {
         if let Some(why) = &self.silent {
             return Err(NoAnswer::Because(why.clone()));
         }
@@ -162,6 +175,33 @@ impl<'a> Asker<'a> {
     }
 }
 
+/// One of several queries, as a part of one. On lines of its own, for a query may
+/// end in a comment.
+fn part((part, query): (usize, &&str)) -> String {
+    format!("label_replace((\n{query}\n), \"{PART}\", \"{part}\", \"\", \"\")")
+}
+
+/// What a query has found, if it can be counted on.
+fn checked(query: &str, series: Vec<Series>) -> Found {
+    let query = line(query, 80);
+    if series.is_empty() {
+        return Err(NoAnswer::Because(format!("no data for `{query}`")));
+    }
+    if series.len() > MOST_SERIES {
+        let why = format!(
+            "`{query}` has {} series, at most {MOST_SERIES} are read; sum them, for example by instance",
+            series.len()
+        );
+        return Err(NoAnswer::Because(why));
+    }
+    match series.iter().find(|(_, value)| !value.is_finite()) {
+        Some((_, value)) => Err(NoAnswer::Because(format!(
+            "`{query}` is {value}, not a number to judge"
+        ))),
+        None => Ok(series),
+    }
+}
+
 /// A handle to the token.
 ///
 /// # Errors
@@ -189,10 +229,17 @@ fn encoded(text: &str) -> String {
     encoded
 }
 
+/// One value of an answer.
+struct Value {
+    /// Which of several queries it is of.
+    part: Option<usize>,
+    series: Series,
+}
+
 /// The values of an answer, or why there are none.
-fn read(response: &Response) -> Result<Vec<Series>, String> {
-    let answer: Option<Value> = serde_json::from_slice(&response.body).ok();
-    let text = |value: &Value| value.as_str().map(|text| line(text, 160));
+fn read(response: &Response) -> Result<Vec<Value>, String> {
+    let answer: Option<Json> = serde_json::from_slice(&response.body).ok();
+    let text = |value: &Json| value.as_str().map(|text| line(text, 160));
     let Some(answer) = answer else {
         return Err(format!("status {}, and no JSON", response.status));
     };
@@ -215,12 +262,22 @@ fn read(response: &Response) -> Result<Vec<Series>, String> {
     }
     let result = &answer["data"]["result"];
     match answer["data"]["resultType"].as_str() {
-        Some("scalar") => Ok(vec![(0, number(result)?)]),
+        Some("scalar") => Ok(vec![Value {
+            part: None,
+            series: (0, number(result)?),
+        }]),
         Some("vector") => {
             let items = result.as_array().ok_or("the answer has no result")?;
             items
                 .iter()
-                .map(|item| Ok((mark(&item["metric"]), number(&item["value"])?)))
+                .map(|item| {
+                    let labels = &item["metric"];
+                    let part = labels[PART].as_str();
+                    Ok(Value {
+                        part: part.and_then(|part| part.parse().ok()),
+                        series: (mark(labels), number(&item["value"])?),
+                    })
+                })
                 .collect()
         }
         Some(other) => Err(format!(
@@ -233,14 +290,14 @@ fn read(response: &Response) -> Result<Vec<Series>, String> {
 
 /// The second of `[time, "value"]`. Prometheus writes `NaN` and `+Inf`, which
 /// Rust reads.
-fn number(sample: &Value) -> Result<f64, String> {
+fn number(sample: &Json) -> Result<f64, String> {
     let value = sample[1].as_str().and_then(|text| text.parse().ok());
     value.ok_or_else(|| "the answer has a value that is not a plain number".into())
 }
 
-/// The same number for the same labels. Source: FNV-1a, 64 bits; keys of a map
+/// The same number for the same labels, but for the one that is ours. Source: FNV-1a, 64 bits; keys of a map
 /// are sorted.
-fn mark(labels: &Value) -> u64 {
+fn mark(labels: &Json) -> u64 {
     let nothing = Map::new();
     let mut mark = 0xcbf2_9ce4_8422_2325_u64;
     let mut eat = |text: &str| {
@@ -248,7 +305,8 @@ fn mark(labels: &Value) -> u64 {
             mark = (mark ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     };
-    for (name, value) in labels.as_object().unwrap_or(&nothing) {
+    let labels = labels.as_object().unwrap_or(&nothing);
+    for (name, value) in labels.iter().filter(|(name, _)| *name != PART) {
         eat(name);
         eat(value.as_str().unwrap_or_default());
     }

@@ -2,14 +2,15 @@
 
 use baepo_judge::Settings;
 use baepo_limits::read;
+use baepo_plugin::Role;
 use baepo_plugin::config::{Config, Fields};
 use baepo_plugin::units::Millis;
 use serde_json::Value;
 
 use crate::template::{self, TEMPLATES, check_placeholders};
 
-/// The most queries that users may write: each is asked for two roles, some for
-/// two counters, and a call may make 50 requests.
+/// The most queries that users may write: each is asked for two roles, and a call
+/// may make 50 requests.
 const MOST_QUERIES: usize = 10;
 
 /// The longest that one query may take.
@@ -64,6 +65,13 @@ pub(crate) struct ByRole {
 }
 
 impl ByRole {
+    pub(crate) fn of(&self, role: Role) -> &str {
+        match role {
+            Role::Stable => &self.stable,
+            Role::Candidate => &self.candidate,
+        }
+    }
+
     pub(crate) fn both(query: String) -> ByRole {
         ByRole {
             stable: query.clone(),

@@ -6,8 +6,8 @@ use baepo_plugin::text::{count, evidence, percent};
 use baepo_plugin::{HookError, Level, Role, Verdict};
 
 use crate::Part;
-use crate::ask::{Asker, NoAnswer, Series};
-use crate::config::{Counter, Prometheus};
+use crate::ask::{Asker, Found, NoAnswer, Series};
+use crate::config::{ByRole, Counter, Prometheus};
 use crate::memory::{KeptCounter, Raw};
 use crate::template::render;
 
@@ -55,13 +55,9 @@ fn look(
         Phase::Ramp | Phase::Preview => JudgePhase::Ramp,
         Phase::Bake => JudgePhase::Bake,
     };
-    let candidate = ask_both(counter, Role::Candidate, request, asker)?;
-    let stable = match ask_both(counter, Role::Stable, request, asker) {
-        Ok(stable) => Some(stable),
-        // In the bake it may be gone: there is the record.
-        Err(NoAnswer::Because(_)) if phase == JudgePhase::Bake || request.stable.is_none() => None,
-        Err(error) => return Err(error),
-    };
+    // In the bake stable may be gone: there is the record.
+    let can_lack_stable = phase == JudgePhase::Bake || request.stable.is_none();
+    let (candidate, stable) = ask(counter, request, can_lack_stable, asker)?;
     let mut state = kept.state()?;
     let (raw, of_candidate) = Raw::since(kept.candidate.as_ref(), &candidate.0, &candidate.1);
     kept.candidate = Some(raw);
@@ -115,19 +111,44 @@ fn look(
     })
 }
 
-fn ask_both(
+/// What the candidate and stable have counted at the same moment.
+fn ask(
     counter: &Counter,
-    role: Role,
     request: &ObserveRequest,
+    can_lack_stable: bool,
     asker: &mut Asker<'_>,
-) -> Result<Both, NoAnswer> {
-    let mut of = |queries: &crate::config::ByRole| {
-        let query = match role {
-            Role::Stable => &queries.stable,
-            Role::Candidate => &queries.candidate,
-        };
-        let query = render(query, role, request)?;
-        let series = asker.series(&query)?;
+) -> Result<(Both, Option<Both>), NoAnswer> {
+    let queries = |role: Role| -> Result<[String; 2], String> {
+        let of = |queries: &ByRole| render(queries.of(role), role, request);
+        Ok([of(&counter.requests)?, of(&counter.failures)?])
+    };
+    let of_candidate = queries(Role::Candidate)?;
+    let [requests, failures] = &of_candidate;
+    let alone = |asker: &mut Asker<'_>| {
+        let found = asker.together([requests, failures])?;
+        Ok((both(&of_candidate, found)?, None))
+    };
+    let of_stable = match queries(Role::Stable) {
+        Err(_) if can_lack_stable => return alone(asker),
+        of_stable => of_stable?,
+    };
+    let found = asker.together([requests, failures, &of_stable[0], &of_stable[1]]);
+    let [requests, failures, of_stable_requests, of_stable_failures] = match found {
+        // The fault may be with the queries about stable.
+        Err(NoAnswer::Because(_)) if can_lack_stable => return alone(asker),
+        found => found?,
+    };
+    let candidate = both(&of_candidate, [requests, failures])?;
+    match both(&of_stable, [of_stable_requests, of_stable_failures]) {
+        Err(NoAnswer::Because(_)) if can_lack_stable => Ok((candidate, None)),
+        stable => Ok((candidate, Some(stable?))),
+    }
+}
+
+/// What the two queries about a role have found.
+fn both(queries: &[String; 2], [requests, failures]: [Found; 2]) -> Result<Both, NoAnswer> {
+    let counted = |query: &str, found: Found| {
+        let series = found?;
         match series.iter().any(|(_, value)| *value < 0.0) {
             true => Err(NoAnswer::Because(format!(
                 "`{query}` is below 0, so it is no counter"
@@ -135,7 +156,10 @@ fn ask_both(
             false => Ok(series),
         }
     };
-    Ok((of(&counter.requests)?, of(&counter.failures)?))
+    Ok((
+        counted(&queries[0], requests)?,
+        counted(&queries[1], failures)?,
+    ))
 }
 
 struct Shown<'a> {

@@ -77,11 +77,7 @@ fn ask(
     request: &ObserveRequest,
     asker: &mut Asker<'_>,
 ) -> Result<Value, HookError> {
-    let query = match role {
-        Role::Stable => &gauge.query.stable,
-        Role::Candidate => &gauge.query.candidate,
-    };
-    let answer = render(query, role, request)
+    let answer = render(gauge.query.of(role), role, request)
         .map_err(NoAnswer::Because)
         .and_then(|query| asker.value(&query));
     match answer {

@@ -82,12 +82,39 @@ fn asked(request: &Request<'_>) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
+/// What a Prometheus that finds this for single queries says to several in one.
+fn evaluate(
+    query: &str,
+    answers: &mut impl FnMut(&str) -> Result<Response, HttpError>,
+) -> Result<Response, HttpError> {
+    let mut all = Vec::new();
+    for part in query.split(" or label_replace((\n") {
+        let part = part.strip_prefix("label_replace((\n").unwrap_or(part);
+        let Some((query, labelled)) = part.split_once("\n), \"baepo_part\", ") else {
+            return answers(query);
+        };
+        let found = answers(query)?;
+        let mut answer: Value = serde_json::from_slice(&found.body).unwrap();
+        let is_partial = answer.get("warnings").is_some() || answer.get("isPartial").is_some();
+        if found.status != 200 || is_partial || answer["data"]["resultType"] != "vector" {
+            return Ok(found);
+        }
+        let label = labelled.split('"').nth(1).unwrap();
+        for value in answer["data"]["result"].as_array_mut().unwrap() {
+            value["metric"]["baepo_part"] = label.into();
+            all.push(value.take());
+        }
+    }
+    let data = json!({ "resultType": "vector", "result": all });
+    answer(200, &json!({ "status": "success", "data": data }))
+}
+
 fn try_look(
     request: &mut ObserveRequest,
     mut answers: impl FnMut(&str) -> Result<Response, HttpError>,
 ) -> Result<Observation, HookError> {
     let config = config::parse(&request.config).unwrap();
-    let mut send = |asking: Request<'_>| answers(&asked(&asking));
+    let mut send = |asking: Request<'_>| evaluate(&asked(&asking), &mut answers);
     let mut asker = Asker::new(&config, request.now_ms, None, &mut send);
     let observation = observe(&config, request, &mut asker)?;
     request.memory.clone_from(&observation.memory);
@@ -159,6 +186,57 @@ fn without_settings_the_counters_of_the_agent_are_judged() {
         third.reason
     );
     assert!(request.memory.len() < 1_400, "{}", request.memory.len());
+}
+
+/// What is scraped while a monitor looks is in all of its counters or in none.
+#[test]
+fn requests_and_failures_are_of_the_same_scrapes() {
+    let mut request = request(json!({}));
+    let mut scrapes = 0;
+    let mut look = |request: &mut ObserveRequest| {
+        let config = config::parse(&request.config).unwrap();
+        let mut send = |asking: Request<'_>| {
+            scrapes += 1;
+            let counted = (1_000 * scrapes, 5 * scrapes);
+            evaluate(&asked(&asking), &mut agent(counted, counted))
+        };
+        let mut asker = Asker::new(&config, request.now_ms, None, &mut send);
+        let observation = observe(&config, request, &mut asker).unwrap();
+        request.memory.clone_from(&observation.memory);
+        observation
+    };
+    look(&mut request);
+    for _ in 0..10 {
+        let observation = look(&mut request);
+        let sample = &observation.measurements[0].samples[0];
+        assert_eq!((sample.stable, sample.candidate), (Some(0.5), Some(0.5)));
+    }
+    assert_eq!(scrapes, 11, "one query a look");
+}
+
+#[test]
+fn of_several_queries_the_one_that_is_wrong_is_told() {
+    let wrong = r#"rate(failed_total{release="{{release}}")"#;
+    let right = r#"requests_total{release="{{release}}"} # all of them"#;
+    let mut request = request(json!({ "queries": [
+        { "name": "errors", "requests": right, "failures": { "candidate": right, "stable": wrong } },
+    ] }));
+    let mut answers = |query: &str| match query.contains("rate(") {
+        true => answer(
+            400,
+            &json!({ "status": "error", "error": format!("parse error at {}", query.len()) }),
+        ),
+        false => vector(&[("a", "5")]),
+    };
+    let length = wrong.replace("{{release}}", "sha256:aa").len();
+    let ramp = look(&mut request, &mut answers);
+    let told = format!("parse error at {length}");
+    assert!(ramp.reason.ends_with(&told), "{}", ramp.reason);
+    // In the bake the candidate is judged without stable.
+    request.phase = Phase::Bake;
+    look(&mut request, &mut answers);
+    let bake = look(&mut request, &mut answers);
+    assert!(!bake.reason.contains("parse error"), "{}", bake.reason);
 }
 
 #[test]

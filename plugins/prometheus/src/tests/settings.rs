@@ -74,7 +74,10 @@ fn the_moment_and_the_time_limit_are_those_of_the_look() {
             body.ends_with("&time=1795443306.050&timeout=3000ms"),
             "{body}"
         );
-        assert!(body.starts_with("query=baepo_"), "{body}");
+        assert!(
+            body.starts_with("query=label_replace%28%28%0Abaepo_"),
+            "{body}"
+        );
         vector(&[("a", "1")])
     };
     let mut asker = Asker::new(&config, request.now_ms, None, &mut send);
