@@ -53,7 +53,7 @@ pub(crate) async fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
         for stage in &report.stages {
             crate::print(&terminal::stage_line(stage, paint));
         }
-        for rollout in &report.rollouts {
+        for rollout in report.beside.iter().chain(&report.rollouts) {
             crate::print("");
             for record in &rollout.story {
                 crate::print(&format!("  {}  {}", record.at.clock(), record.in_words()));

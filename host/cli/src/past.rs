@@ -61,7 +61,7 @@ pub(crate) fn once(all: &mut Vec<PastRollout>) {
 
 /// The rollouts of a run that are over.
 pub(crate) fn of_report(report: &Report) -> Vec<PastRollout> {
-    let rollouts = report.rollouts.iter();
+    let rollouts = report.beside.iter().chain(&report.rollouts);
     rollouts
         .filter_map(|rollout| rollout.remembered())
         .collect()

@@ -141,6 +141,7 @@ impl Watchdog {
             pause_on_cancel: false,
             leave_at: None,
             say,
+            is_unheard: true,
         };
         let mut nobody = |_: crate::driver::Event<'_>| {};
         let driving = drive.run(Intent::Resume, &mut nobody);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::fake::{JOB, State};
 use super::npm::{Prism, modules, node};
-use super::{Client, Fake, answer, job};
+use super::{Client, Fake, answer, cases};
 
 /// Violations that show that one would be noticed.
 const ON_PURPOSE: usize = 2;
@@ -18,7 +18,7 @@ const ON_PURPOSE: usize = 2;
 async fn every_case_of_a_run_keeps_to_githubs_description_of_its_api() {
     let github = Fake::start().await;
     let Some(modules) = modules() else {
-        job::every_case(&github, &github.url()).await;
+        cases::every_case(&github, &github.url()).await;
         github.state().forget();
         answer::every_command(&github, &github.url());
         return;
@@ -26,7 +26,7 @@ async fn every_case_of_a_run_keeps_to_githubs_description_of_its_api() {
     let prism = Prism::before(&modules, &github.url());
     it_would_be_noticed(&github, &prism).await;
     *github.state() = State::default();
-    let mut pages = job::every_case(&github, &prism.url()).await;
+    let mut pages = cases::every_case(&github, &prism.url()).await;
     github.state().forget();
     answer::every_command(&github, &prism.url());
     let violations = prism.violations();

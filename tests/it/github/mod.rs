@@ -1,6 +1,7 @@
 //! What baepo tells GitHub: against a GitHub that keeps state and makes trouble.
 
 mod answer;
+mod cases;
 mod comment;
 mod conformance;
 mod corpus;
@@ -13,6 +14,7 @@ mod npm;
 mod page;
 mod surfaces;
 mod trouble;
+mod unheard;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

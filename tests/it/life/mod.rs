@@ -14,6 +14,7 @@ mod lock;
 mod order;
 mod pages;
 mod simulate;
+mod told;
 mod verify;
 mod waiting;
 mod watchdog;
@@ -127,6 +128,8 @@ pub(crate) struct Checkout {
     agent: Option<Child>,
     /// What commands of baepo find in their environment, such as secrets.
     pub(crate) variables: Vec<(&'static str, &'static str)>,
+    /// How patient the watchdog is, where not as usual.
+    pub(crate) watchdog: Option<&'static str>,
 }
 
 impl Checkout {
@@ -139,6 +142,7 @@ impl Checkout {
             port,
             agent: None,
             variables: Vec::new(),
+            watchdog: None,
         };
         checkout.git(&["init", "--quiet", "--initial-branch=main"]);
         checkout.git(&["config", "user.name", "Test"]);
@@ -192,6 +196,8 @@ impl Checkout {
     /// A configuration whose build copies the shop that is there, so that runs
     /// are short; `settings` are lines of the environment.
     pub(crate) fn config(&self, greeting: &str, settings: &str) -> String {
+        let watchdog = self.watchdog.map(|w| format!("        watchdog: {w}\n"));
+        let watchdog = watchdog.unwrap_or_default();
         format!(
             "app: shop\n\
              build: {{ run: [cp, prebuilt, out/shop], artifacts: [out/shop] }}\n\
@@ -204,7 +210,8 @@ impl Checkout {
                      command: [shop]\n        \
                      instances: 2\n        \
                      health: {{ path: /healthz, interval: 100ms }}\n        \
-                     drain: 5s\n    \
+                     drain: 5s\n\
+             {watchdog}    \
                  first-bake: 1s\n    \
                  monitors: [traffic]\n{settings}",
             port = self.port

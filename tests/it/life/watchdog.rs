@@ -11,15 +11,13 @@ const CANARY: &str = "    strategy:\n      plugin: builtin:canary\n      with: {
 
 /// An environment that is patient for so long, where v1 serves and another
 /// revision wants to.
-fn before(revision: &str, watchdog: &str, strategy: &str) -> (Checkout, String) {
+fn before(revision: &str, watchdog: &'static str, strategy: &str) -> (Checkout, String) {
     let mut checkout = Checkout::new();
-    let config = |greeting| {
-        let config = checkout.config(greeting, strategy);
-        let drain = "        drain: 5s\n";
-        assert!(config.contains(drain));
-        config.replace(drain, &format!("{drain}        watchdog: {watchdog}\n"))
-    };
-    let (first, second) = (config("hello"), config("other"));
+    checkout.watchdog = Some(watchdog);
+    let (first, second) = (
+        checkout.config("hello", strategy),
+        checkout.config("other", strategy),
+    );
     checkout.commit("v1", &first);
     checkout.start_agent();
     let output = checkout.run(&["run"]);

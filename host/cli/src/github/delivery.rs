@@ -78,6 +78,13 @@ impl Delivery {
         }
     }
 
+    /// What failed elsewhere is not told by the others either.
+    pub(super) fn take_failures(&mut self, other: Delivery) {
+        let failed = other.fates.into_iter();
+        let failed = failed.filter(|(_, fate)| matches!(fate, Fate::Failed(_)));
+        self.fates.extend(failed);
+    }
+
     /// Note that a surface is not told, and why, in a few words.
     pub fn leave_off(&mut self, surface: Surface, why: &str) {
         self.fates

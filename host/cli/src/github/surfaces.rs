@@ -1,9 +1,10 @@
 //! A report on all surfaces of GitHub, each by itself: what one of them does
 //! not take, the others still get.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use baepo_core::digest::Digest;
 use baepo_core::hook::{Annotation, Signal};
 use baepo_core::pipeline::RunCause;
 use baepo_core::report::{Report, RolloutReport};
@@ -92,6 +93,8 @@ pub struct Surfaces<'a> {
     /// What was last said at each status.
     statuses: BTreeMap<String, status::State>,
     deployments: BTreeMap<String, Deployment<'a>>,
+    /// Rollouts of other runs whose end is told.
+    others: BTreeSet<Digest>,
     told: Told,
 }
 
@@ -118,6 +121,7 @@ impl<'a> Surfaces<'a> {
             check: None,
             statuses: BTreeMap::new(),
             deployments: BTreeMap::new(),
+            others: BTreeSet::new(),
             told,
         }
     }
@@ -128,8 +132,57 @@ impl<'a> Surfaces<'a> {
         self.told
     }
 
-    /// Tell how it stands, or how it ended.
+    /// Tell how it stands, or how it ended; where other runs have begun rollouts
+    /// that this one sees the end of, that as well.
     pub async fn tell(&mut self, report: &Report) {
+        let (ours, others) = self.split(report);
+        self.tell_run(&ours).await;
+        for rollout in others {
+            let is_final = rollout.outcome.is_some() || report.ended.is_some();
+            if is_final && self.others.insert(rollout.release) {
+                self.tell_other(report, rollout).await;
+            }
+        }
+    }
+
+    /// What is told where the run is told, and the rollouts that were told
+    /// elsewhere before.
+    fn split<'r>(&self, report: &'r Report) -> (Report, Vec<&'r RolloutReport>) {
+        let mut ours = report.clone();
+        ours.beside.clear();
+        let place = |rollout: &RolloutReport| {
+            let commit = rollout.candidate.commit.clone();
+            (commit, rollout.told_as.clone(), rollout.pull_request)
+        };
+        let mut others = Vec::new();
+        if let Some(newest) = report.rollouts.last()
+            && self.wanted.only_rollouts
+        {
+            let is_ours = |rollout: &RolloutReport| place(rollout) == place(newest);
+            others.extend(report.rollouts.iter().filter(|rollout| !is_ours(rollout)));
+            ours.rollouts.retain(is_ours);
+        }
+        // What this run tells at the same place comes after it, and in place of it.
+        let is_elsewhere = |rollout: &&RolloutReport| {
+            rollout.candidate.commit != report.revision.commit || self.wanted.only_rollouts
+        };
+        others.extend(report.beside.iter().filter(is_elsewhere));
+        (ours, others)
+    }
+
+    async fn tell_other(&mut self, report: &Report, rollout: &RolloutReport) {
+        let wanted = Wanted {
+            only_rollouts: true,
+            is_pull_request: false,
+            ..self.wanted.clone()
+        };
+        let redactor = Arc::clone(&self.redactor);
+        let mut other = Surfaces::new(self.api, self.place.clone(), wanted, redactor);
+        other.tell_run(&report.about(rollout)).await;
+        self.told.delivery.take_failures(other.told.delivery);
+    }
+
+    async fn tell_run(&mut self, report: &Report) {
         if self.wanted.only_rollouts {
             // The commit of the job is not the one that is rolled out.
             let Some(rollout) = report.rollouts.last() else {

@@ -179,14 +179,19 @@ pub fn next_step(report: &Report) -> String {
             "It waits for you: `baepo approve` lets it be rolled out, `baepo abort` does not.".into()
         }
         Some(Outcome::Succeeded) => "Nothing to do.".into(),
-        Some(Outcome::RolledBack) if is_caused(report, Cause::Cancelled) => {
+        Some(Outcome::RolledBack) if is_caused(report, Cause::Superseded) => {
+            "Nothing to do: a newer revision takes its place.".into()
+        }
+        Some(Outcome::RolledBack)
+            if is_caused(report, Cause::Cancelled) || is_caused(report, Cause::Unwatched) =>
+        {
             "What served before serves again. Nothing speaks against it: run it again when it may go on.".into()
         }
         Some(Outcome::RolledBack) => {
             "What served before serves again. Fix it and push, or try it again with `baepo retry`.".into()
         }
         Some(Outcome::Stuck) if is_caused(report, Cause::Target) => {
-            "See that the target answers, for a machine that its agent runs: `baepo agent`. Then `baepo abort` tries the way back again.".into()
+            "See that the target answers: on one machine, that `baepo agent` runs. Then `baepo abort` tries the way back again.".into()
         }
         Some(Outcome::Stuck) => {
             "A person must look: `baepo status` shows the fleet, `baepo abort` tries the way back again.".into()

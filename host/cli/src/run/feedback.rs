@@ -21,7 +21,8 @@ impl Run<'_> {
     /// Ask each feedback plugin about each rollout of this run that is over.
     pub(super) async fn hear(&mut self) {
         let plugins = self.plugins;
-        let over = past::of_report(self.record.report());
+        let rollouts = self.record.report().rollouts.iter();
+        let over: Vec<PastRollout> = rollouts.filter_map(|r| r.remembered()).collect();
         if plugins.feedback.is_empty() || over.is_empty() || self.options.cancel.is_cancelled() {
             return;
         }

@@ -8,6 +8,7 @@ use baepo_core::fleet::Fleet;
 use baepo_core::hook::Annotation;
 use baepo_core::pipeline::{RunEntry, RunRecord};
 use baepo_core::report::{Report, RolloutReport};
+use baepo_core::rollout::Found;
 use baepo_core::verdict::Level;
 use baepo_runtime::clock::now;
 use baepo_runtime::driver::Event;
@@ -100,7 +101,7 @@ impl<'a> Journaled<'a> {
                 environment,
                 record,
             } => {
-                if let Some(rollout) = self.rollout(environment) {
+                if let Some(rollout) = self.report.present(environment) {
                     self.show.rollout(rollout, record);
                 }
             }
@@ -144,9 +145,43 @@ impl<'a> Journaled<'a> {
         }
     }
 
+    /// A rollout that an earlier run began, and what nobody has told of it yet;
+    /// `beside` where this run is about something else.
+    pub(crate) fn take_up(&mut self, environment: &str, found: &Found<'_>, beside: bool) {
+        let rollout = found.rollout;
+        self.record(RunEntry::TakenUp {
+            environment: environment.into(),
+            begin: Box::new(rollout.begin.clone()),
+            program: rollout.kind,
+            stable: rollout.stable.clone(),
+            began: rollout.started,
+            weight: found.weight,
+            since: found.since,
+            peak: rollout.peak,
+            beside,
+        });
+        for record in &found.untold {
+            self.record(RunEntry::Rollout {
+                environment: environment.into(),
+                record: Box::new(record.clone()),
+            });
+        }
+        if beside && rollout.is_over() {
+            let revision = rollout.begin.candidate.revision.short();
+            self.record(RunEntry::Note {
+                level: Level::Notice,
+                text: format!(
+                    "{environment}: the rollout of {revision} ended while no run was there: {}",
+                    rollout.reason
+                ),
+            });
+        }
+    }
+
     /// What the driver tells.
     pub(crate) fn watch(&mut self, environment: &str, event: Event<'_>) {
         match event {
+            Event::TakenUp(found) => self.take_up(environment, found, false),
             Event::Recorded(record) => {
                 let (environment, record) = (environment.to_owned(), Box::new(record.clone()));
                 self.record(RunEntry::Rollout {
@@ -159,7 +194,7 @@ impl<'a> Journaled<'a> {
                     self.show.line(&format!("{environment}: it answers again"));
                 }
                 self.tell_trouble(environment, fleet);
-                if let Some(rollout) = self.rollout(environment) {
+                if let Some(rollout) = self.report.present(environment) {
                     self.show.rollout_tick(rollout);
                 }
                 if let Some(teller) = &self.teller {
@@ -219,9 +254,6 @@ impl<'a> Journaled<'a> {
 
     /// The newest rollout of an environment.
     pub(crate) fn rollout(&self, environment: &str) -> Option<&RolloutReport> {
-        self.report
-            .rollouts
-            .iter()
-            .rfind(|rollout| rollout.environment == environment)
+        self.report.rollout(environment)
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use baepo_core::pipeline::{RunEntry, Stage, StageOutput, StageResult};
 use baepo_core::release::Release;
-use baepo_core::rollout::{Begin, Cause, Deadlines, Done, Intent, Outcome, Rollout, Settings};
+use baepo_core::rollout::{Begin, Cause, Deadlines, Done, Found, Intent, Outcome, Settings};
 use baepo_runtime::clock::now;
-use baepo_runtime::driver::{Deciders, Drive, DriveError, LeaseError};
+use baepo_runtime::driver::{Deciders, Drive, DriveError, Event, LeaseError};
 use baepo_runtime::target::plugin::PluginTarget;
 use baepo_runtime::target::{Target, TargetError};
 
@@ -61,27 +61,24 @@ impl Run<'_> {
             Ok(reached) => reached,
             Err(reason) => return ended(target_failed(reason)),
         };
-        let state = match baepo_runtime::driver::load(&*target).await {
-            Ok((_, state)) => state.environment,
+        let document = match baepo_runtime::driver::load(&*target).await {
+            Ok((_, document)) => document,
             Err(error) => return ended(target_failed(one_line(&error))),
         };
-        let is_active = state.active().is_some();
-        if !is_active && state.due.iter().all(|due| due.at > now()) {
+        let state = &document.environment;
+        let is_there = state.found(document.untold).is_some();
+        if !is_there && state.due.iter().all(|due| due.at > now()) {
             return nothing("nothing is on its way, and nothing is due");
         }
         self.show
             .stage_began(stage, environment.strategy.name.as_str());
-        if let Some(rollout) = state.active() {
-            self.record.record(taken_up(name, rollout));
-        }
         let done = self.drive(stage, environment, target, Intent::Resume).await;
-        if is_active && let Some(rollout) = self.record.rollout(name) {
+        if let Some(rollout) = self.record.rollout(name) {
             self.show.rollout_ended(rollout);
+        } else if !is_there {
+            return nothing("what was due is done");
         }
-        match is_active {
-            true => ended(done),
-            false => nothing("what was due is done"),
-        }
+        ended(done)
     }
 
     /// Go back to a release that served before.
@@ -132,24 +129,32 @@ impl Run<'_> {
         stage: &Stage,
         environment: &Environment,
     ) -> Result<(Arc<dyn Target>, Option<AgentProcess>), String> {
-        let (app, name) = (&self.plugins.config.app, environment.name.as_str());
-        let state = self.options.agents.state_dir(app, name);
-        if let TargetUse::Plugin(_) = environment.target {
-            let target = self.plugin_target(stage, name)?;
-            return match target.describe().await {
-                Ok(_) => Ok((Arc::new(target), None)),
-                Err(error) => Err(targets::unanswered(environment, &error)),
-            };
-        }
-        let target = self.options.agents.target(app, name);
+        let target = self.target_of(stage, environment)?;
         match target.describe().await {
-            Ok(_) => Ok((Arc::new(target), None)),
+            Ok(_) => Ok((target, None)),
             Err(TargetError::Unreachable { .. }) if environment.ephemeral => {
+                let app = &self.plugins.config.app;
+                let state = self.options.agents.state_dir(app, &environment.name);
                 let agent = AgentProcess::start(environment, &state).await;
                 let agent = agent.map_err(|error| format!("{error:#}"))?;
-                Ok((Arc::new(target), Some(agent)))
+                Ok((target, Some(agent)))
             }
             Err(error) => Err(targets::unanswered(environment, &error)),
+        }
+    }
+
+    /// The target of an environment, whether it answers or not.
+    pub(super) fn target_of(
+        &self,
+        stage: &Stage,
+        environment: &Environment,
+    ) -> Result<Arc<dyn Target>, String> {
+        match environment.target {
+            TargetUse::Plugin(_) => Ok(Arc::new(self.plugin_target(stage, &environment.name)?)),
+            TargetUse::Local(_) => {
+                let app = &self.plugins.config.app;
+                Ok(Arc::new(self.options.agents.target(app, &environment.name)))
+            }
         }
     }
 
@@ -230,12 +235,6 @@ impl Run<'_> {
                 resume_at: None,
             };
         }
-        let active = state.as_ref().and_then(|state| state.active());
-        if let Some(rollout) = active
-            && rollout.candidate() == begin.candidate.digest
-        {
-            self.record.record(taken_up(&environment.name, rollout));
-        }
         let intent = Intent::Deploy(Box::new(begin));
         self.drive(stage, environment, target, intent).await
     }
@@ -283,12 +282,24 @@ impl Run<'_> {
             pause_on_cancel: environment.on_cancel == OnCancel::Pause,
             leave_at: self.options.max_wait.map(|wait| self.began + wait),
             say: None,
+            is_unheard: false,
         };
         let record = &mut self.record;
         let name = environment.name.as_str();
-        let driven = drive
-            .run(intent, &mut |event| record.watch(name, event))
-            .await;
+        let ours = match &intent {
+            Intent::Deploy(begin) | Intent::Rollback(begin) => Some(begin.candidate.digest),
+            Intent::Resume => None,
+        };
+        // What is over is told of, and what comes now is another rollout.
+        let is_beside = |found: &Found<'_>| {
+            let rollout = found.rollout;
+            ours.is_some_and(|ours| rollout.candidate() != ours || rollout.is_over())
+        };
+        let mut watch = |event: Event<'_>| match event {
+            Event::TakenUp(found) => record.take_up(name, found, is_beside(found)),
+            event => record.watch(name, event),
+        };
+        let driven = drive.run(intent, &mut watch).await;
         if let Ok((_, state)) = baepo_runtime::driver::load(&*after).await {
             self.past.insert(name.to_owned(), state.environment.past);
         }
@@ -306,19 +317,6 @@ impl Run<'_> {
             }
             Err(error) => not_driven(&error),
         }
-    }
-}
-
-/// The beginning of a rollout that an earlier run has recorded.
-fn taken_up(environment: &str, rollout: &Rollout) -> RunEntry {
-    RunEntry::TakenUp {
-        environment: environment.into(),
-        begin: Box::new(rollout.begin.clone()),
-        program: rollout.kind,
-        stable: rollout.stable.clone(),
-        began: rollout.started,
-        weight: rollout.weight,
-        peak: rollout.peak,
     }
 }
 

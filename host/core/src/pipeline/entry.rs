@@ -65,7 +65,8 @@ pub enum RunEntry {
         /// It.
         plan: Box<RolloutPlan>,
     },
-    /// The run goes on with a rollout that an earlier one began.
+    /// A rollout that an earlier run began: this one goes on with it, or is the
+    /// first to tell how it ended.
     TakenUp {
         /// The environment.
         environment: String,
@@ -77,10 +78,16 @@ pub enum RunEntry {
         stable: Option<Release>,
         /// When it began.
         began: Time,
-        /// The candidate's share now.
+        /// The candidate's share when it was last told of.
         weight: BasisPoints,
+        /// Since when it had that share; absent where it is the share now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Time>,
         /// Its largest share so far.
         peak: BasisPoints,
+        /// Whether it is told of beside the run, which is about something else.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        beside: bool,
     },
     /// An entry of a rollout.
     Rollout {

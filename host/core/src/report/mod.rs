@@ -44,6 +44,9 @@ pub struct Report {
     pub stages: Vec<StageReport>,
     /// Its rollouts, in order.
     pub rollouts: Vec<RolloutReport>,
+    /// Rollouts of other runs, of which nobody else tells how they ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<RolloutReport>,
     /// What rollouts would do that this run does not.
     #[serde(default)]
     pub plans: Vec<RolloutPlan>,
@@ -152,6 +155,7 @@ impl Report {
             ended: None,
             stages: Vec::new(),
             rollouts: Vec::new(),
+            beside: Vec::new(),
             plans: Vec::new(),
             wishes: Vec::new(),
             used: Vec::new(),
@@ -162,6 +166,53 @@ impl Report {
             report.apply(record);
         }
         Some(report)
+    }
+
+    /// A report of this rollout alone, as the run that began it would give it.
+    pub fn about(&self, rollout: &RolloutReport) -> Report {
+        let ended = rollout.outcome.zip(rollout.cause);
+        let ended = ended.map(|(outcome, cause)| RunEnd {
+            outcome,
+            cause: RunCause::Rollout(cause),
+            reason: rollout.reason.clone(),
+            resume_at: None,
+        });
+        Report {
+            revision: rollout.candidate.clone(),
+            pull_request: rollout.pull_request,
+            ended: ended.or_else(|| self.ended.clone()),
+            rollouts: alloc::vec![rollout.clone()],
+            run: self.run.clone(),
+            app: self.app.clone(),
+            trigger: self.trigger.clone(),
+            started: self.started,
+            updated: self.updated,
+            stages: Vec::new(),
+            beside: Vec::new(),
+            plans: Vec::new(),
+            wishes: Vec::new(),
+            used: Vec::new(),
+            feedback: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The newest rollout of an environment in this run.
+    pub fn rollout(&self, environment: &str) -> Option<&RolloutReport> {
+        self.rollouts.iter().rfind(|r| r.environment == environment)
+    }
+
+    /// The rollout of an environment that its newest entries are of: that of this
+    /// run, or until there is one, what it found there.
+    pub fn present(&self, environment: &str) -> Option<&RolloutReport> {
+        let beside = || self.beside.iter().rfind(|r| r.environment == environment);
+        self.rollout(environment).or_else(beside)
+    }
+
+    fn present_mut(&mut self, environment: &str) -> Option<&mut RolloutReport> {
+        let is_of = |rollout: &&mut RolloutReport| rollout.environment == environment;
+        let beside = self.beside.iter_mut().rfind(is_of);
+        self.rollouts.iter_mut().rfind(is_of).or(beside)
     }
 
     /// Take one more entry in.
@@ -210,14 +261,19 @@ impl Report {
                 stable,
                 began,
                 weight,
+                since,
                 peak,
+                beside,
             } => {
                 let mut rollout =
                     RolloutReport::new(environment, begin, *program, stable.as_ref(), *began);
                 rollout.weight = *weight;
                 rollout.peak = *peak;
-                rollout.weights.push((at, *weight));
-                self.rollouts.push(rollout);
+                rollout.weights.push((since.unwrap_or(at), *weight));
+                match beside {
+                    true => self.beside.push(rollout),
+                    false => self.rollouts.push(rollout),
+                }
             }
             RunEntry::Rollout {
                 environment,
@@ -228,11 +284,7 @@ impl Report {
                 stable,
                 candidate,
             } => {
-                let rollout = self
-                    .rollouts
-                    .iter_mut()
-                    .rfind(|r| r.environment == *environment);
-                if let Some(rollout) = rollout {
+                if let Some(rollout) = self.present_mut(environment) {
                     rollout.served = Some((*stable, *candidate));
                 }
             }
@@ -290,11 +342,7 @@ impl Report {
                 record.at,
             ));
         }
-        let rollout = self
-            .rollouts
-            .iter_mut()
-            .rfind(|r| r.environment == environment);
-        if let Some(rollout) = rollout {
+        if let Some(rollout) = self.present_mut(environment) {
             rollout.apply(record);
         }
     }

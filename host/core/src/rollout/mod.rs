@@ -58,5 +58,5 @@ pub use port::{Answer, Call, CallError, CallId, Done, Input, Intent, Output};
 pub use settings::{Begin, Deadlines, Kind, PinnedMonitor, PinnedPlugin, Settings};
 pub use state::Rollout;
 pub use step::{Pending, Step, Window};
-pub use unwatched::{Awaited, Patience, WhileAway};
+pub use unwatched::{Awaited, Found, Patience, WhileAway};
 pub use verification::{Verified, VerifyRequest};

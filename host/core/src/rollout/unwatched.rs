@@ -4,8 +4,10 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::directive::Directive;
+use super::entry::{Entry, Record};
 use super::environment::Environment;
 use super::state::Rollout;
 use super::step::Step;
@@ -45,7 +47,50 @@ pub enum Awaited {
     Run(Time),
 }
 
+/// A rollout as the next run finds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found<'a> {
+    /// What has become of it.
+    pub rollout: &'a Rollout,
+    /// The candidate's share when somebody last told of it.
+    pub weight: BasisPoints,
+    /// Since when it had that share; absent where that is the share now.
+    pub since: Option<Time>,
+    /// What happened since then, oldest first.
+    pub untold: Vec<Record>,
+}
+
 impl Environment {
+    /// The rollout that is on its way, or that came to its end with nobody there
+    /// to tell of it. `untold` is the number of the first entry that no run has
+    /// told of, where there is one.
+    pub fn found(&self, untold: Option<u64>) -> Option<Found<'_>> {
+        let rollout = self.rollout.as_ref()?;
+        let is_untold = |record: &&Record| untold.is_some_and(|first| record.seq >= first);
+        let told = self.tail.iter().filter(|record| !is_untold(record));
+        let untold: Vec<Record> = self.tail.iter().filter(is_untold).cloned().collect();
+        if rollout.is_over() && untold.is_empty() {
+            return None;
+        }
+        let weighed = |record: &Record| match record.entry {
+            Entry::Weighed { weight } => Some((weight, Some(record.at))),
+            _ => None,
+        };
+        let (weight, since) = match untold.is_empty() {
+            true => (rollout.weight, None),
+            false => {
+                let last = told.rev().find_map(weighed);
+                last.unwrap_or((rollout.peak, Some(rollout.started)))
+            }
+        };
+        Some(Found {
+            rollout,
+            weight,
+            since,
+            untold,
+        })
+    }
+
     /// What is awaited. `lease_ended` is when the lease of the last run ran
     /// out, where it was not given back.
     pub fn awaited(&self, lease_ended: Option<Time>, patience: Patience) -> Awaited {
@@ -196,6 +241,44 @@ mod tests {
             Environment::default().awaited(None, PATIENCE),
             Awaited::Nothing
         );
+    }
+
+    #[test]
+    fn what_nobody_told_of_is_found_with_the_share_before_it() {
+        let mut env = begun();
+        let weighed = |weight| Entry::Weighed {
+            weight: BasisPoints::saturating(weight),
+        };
+        assert!(env.found(None).is_some_and(|found| found.untold.is_empty()));
+        apply(&mut env, 2_000, weighed(500));
+        apply(&mut env, 3_000, weighed(2_500));
+        let left = env.seq;
+        let (cause, reason) = (Cause::Unwatched, String::from("nobody came"));
+        let outcome = super::super::entry::Outcome::RolledBack;
+        for entry in [
+            Entry::TurnedBack {
+                cause,
+                reason: reason.clone(),
+            },
+            weighed(0),
+            Entry::Closed {
+                outcome,
+                cause,
+                reason,
+            },
+        ] {
+            apply(&mut env, 9_000, entry);
+        }
+        assert_eq!(env.found(None), None);
+        let found = env.found(Some(left + 1)).unwrap();
+        let share = (found.weight, found.since);
+        assert_eq!(share, (BasisPoints::saturating(2_500), Some(Time(3_000))));
+        assert_eq!(found.untold.len(), 3);
+        assert!(found.rollout.is_over());
+        // Where the entries are long gone, its largest share is known.
+        env.tail.retain(|record| record.seq > left);
+        let found = env.found(Some(left + 1)).unwrap();
+        assert_eq!(found.weight, BasisPoints::saturating(2_500));
     }
 
     fn counted(requests: u64, failures: u64) -> Telemetry {

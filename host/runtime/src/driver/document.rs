@@ -30,6 +30,10 @@ pub struct StateDocument {
     /// A person wants nothing new to be rolled out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<EnvironmentLock>,
+    /// The number of the first entry that no run has told of: a watchdog acted.
+    /// Absent where all was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<u64>,
 }
 
 /// A person wants nothing new to be rolled out to an environment.
@@ -75,6 +79,7 @@ impl Default for StateDocument {
             signals: Vec::new(),
             signalled: 0,
             lock: None,
+            untold: None,
         }
     }
 }

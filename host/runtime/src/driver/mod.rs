@@ -8,6 +8,7 @@ mod calls;
 mod deciders;
 mod document;
 mod lease;
+mod saving;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use baepo_core::lease::{Lease, Token};
 use baepo_core::pipeline::Served;
 use baepo_core::release::Release;
 use baepo_core::rollout::{
-    Answer, Call, CallError, Cause, Command, Counted, Done, Entry, Input, Intent, Machine,
+    Answer, Call, CallError, Cause, Command, Counted, Done, Entry, Found, Input, Intent, Machine,
     Observation, Outcome, Output, Record,
 };
 use baepo_core::telemetry::Telemetry;
@@ -34,18 +35,18 @@ pub use lease::{Holder, LeaseError, WATCHDOG};
 use crate::capability::Outside;
 use crate::capability::log::LogSink;
 use crate::capability::uses::UseLog;
-use crate::chain;
 use crate::clock::Clock;
-use crate::target::{Staging, Target, TargetError};
+use crate::target::{Staging, Target};
 
-/// How long a state that cannot be saved is tried to be saved again.
-const SAVE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a cancelled run may take for the first step back.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(8);
 
 /// What the driver tells whoever watches.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// The lease is ours, and this is there: a rollout on its way, or one that
+    /// ended with nobody there to tell of it.
+    TakenUp(&'a Found<'a>),
     /// An entry is durable.
     Recorded(&'a Record),
     /// The newest look at the fleet.
@@ -90,6 +91,9 @@ pub struct Drive<'a> {
     /// What to say to the rollout that is on its way, once the lease is ours,
     /// and why: a watchdog's word.
     pub say: Option<(Command, String)>,
+    /// Whether nobody hears of what is recorded, so that it is kept for the next
+    /// run to tell of.
+    pub is_unheard: bool,
 }
 
 /// How a drive ended.
@@ -145,7 +149,17 @@ impl Drive<'_> {
         if let Some((command, why)) = &self.say {
             signal(&*self.target, *command, &self.holder, why).await?;
         }
-        let (version, state) = load(&*self.target).await?;
+        let (mut version, mut state) = load(&*self.target).await?;
+        let mut unheard = None;
+        if self.is_unheard {
+            let next = state.environment.seq + 1;
+            unheard = state.untold.or(state.environment.active().map(|_| next));
+        } else if let Some(found) = state.environment.found(state.untold) {
+            watch(Event::TakenUp(&found));
+            if state.untold.take().is_some() {
+                version = document::save(&*self.target, lease.token, version, &mut state).await?;
+            }
+        }
         if let Intent::Deploy(begin) | Intent::Rollback(begin) = &mut intent {
             begin.heard = state.signalled();
         }
@@ -181,6 +195,7 @@ impl Drive<'_> {
             clock,
             version,
             state,
+            unheard,
             heard,
             baseline: Counted::default(),
             watched,
@@ -237,6 +252,8 @@ struct Run<'a, 'b> {
     clock: Clock,
     version: u64,
     state: StateDocument,
+    /// The first entry that nobody tells of.
+    unheard: Option<u64>,
     heard: mpsc::Receiver<Heard>,
     baseline: Counted,
     /// Whether somebody watches when this run has left.
@@ -276,7 +293,7 @@ impl Run<'_, '_> {
                 continue;
             }
             if !fresh.is_empty() {
-                if let Err(error) = self.persist().await {
+                if let Err(error) = self.persist(watch).await {
                     return self.unsaved(error).await;
                 }
                 for record in fresh.drain(..) {
@@ -402,59 +419,6 @@ impl Run<'_, '_> {
                     return None;
                 }
             }
-        }
-    }
-
-    async fn persist(&mut self) -> Result<(), StateError> {
-        self.state.environment = self.machine.environment().clone();
-        let deadline = tokio::time::Instant::now() + SAVE_PATIENCE;
-        loop {
-            let target = &*self.drive.target;
-            match document::save(target, self.token, self.version, &mut self.state).await {
-                Ok(version) => {
-                    self.version = version;
-                    return Ok(());
-                }
-                Err(StateError::Target(TargetError::Fenced)) => {
-                    return Err(TargetError::Fenced.into());
-                }
-                Err(error) if tokio::time::Instant::now() > deadline => return Err(error),
-                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
-            }
-        }
-    }
-
-    /// What cannot be recorded must not go on. The one thing done without a
-    /// record is to take traffic back, which is right from every state.
-    async fn unsaved(&mut self, error: StateError) -> Done {
-        if let StateError::Target(TargetError::Fenced) = error {
-            self.machine.handle_input(self.clock.now(), Input::Fenced);
-            let reason = "another run has taken over this environment".into();
-            return Done {
-                outcome: Outcome::Refused,
-                cause: Cause::Fenced,
-                reason,
-                resume_at: None,
-            };
-        }
-        let environment = self.machine.environment();
-        let stable = environment
-            .active()
-            .and_then(|rollout| rollout.stable_digest());
-        let mut after = String::new();
-        if let Some(stable) = stable {
-            let route = baepo_core::fleet::Route::all(stable);
-            after = match self.drive.target.route(self.token, &route).await {
-                Ok(()) => "; all traffic was sent back to what served before".into(),
-                Err(error) => format!("; traffic could not be sent back either: {error}"),
-            };
-        }
-        let reason = format!("the state cannot be saved: {}{after}", chain(&error));
-        Done {
-            outcome: Outcome::Stuck,
-            cause: Cause::State,
-            reason,
-            resume_at: None,
         }
     }
 

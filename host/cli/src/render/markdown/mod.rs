@@ -165,14 +165,15 @@ fn sections(report: &Report, links: &Links, with_pictures: bool) -> Vec<Section>
         }
     }
     all.extend(pictures::timelines(report, with_pictures));
-    let stages = tables::stages(report);
-    all.push(Section::folded(
-        "stages",
-        4,
-        "Stages",
-        tables::STAGES,
-        stages,
-    ));
+    if !report.stages.is_empty() {
+        all.push(Section::folded(
+            "stages",
+            4,
+            "Stages",
+            tables::STAGES,
+            tables::stages(report),
+        ));
+    }
     if !report.used.is_empty() {
         let title = "What plugins used of what they may";
         all.push(Section::folded(
