@@ -148,14 +148,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(exit) => exit,
         Err(error) => {
-            let text = describe(&error);
-            // Findings begin so by themselves.
-            let mark = if text.starts_with("error: ") {
-                ""
-            } else {
-                "error: "
-            };
-            complain(&format!("{mark}{text}"));
+            refuse_any(&error);
             Exit::Usage.into()
         }
     }
@@ -220,6 +213,18 @@ fn describe(error: &anyhow::Error) -> String {
         text.push_str(&cause.to_string());
     }
     text
+}
+
+/// Show why a command did not do its work. What is wrong with a configuration is
+/// shown as everywhere, whichever call found it.
+fn refuse_any(error: &anyhow::Error) {
+    if let Some(error) = error.downcast_ref::<config::ConfigError>() {
+        refuse_config(error);
+    } else if let Some(findings) = error.downcast_ref::<config::Findings>() {
+        refuse(findings);
+    } else {
+        complain(&format!("error: {}", describe(error)));
+    }
 }
 
 /// Show all that is wrong with what the user wrote.

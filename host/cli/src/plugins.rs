@@ -212,9 +212,11 @@ impl Plugins {
     }
 
     /// What plugins of this run may do outside of their sandbox: names, each once,
-    /// and what `allow:` says. `about` tells which environments count.
-    pub(crate) fn granted(&self, about: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
-        let of_environments = self.environments.iter().filter(|e| about(&e.name));
+    /// and what `allow:` says. Of the environments those count that are named, or
+    /// all where none is.
+    pub(crate) fn granted(&self, named: &[String]) -> BTreeMap<String, String> {
+        let named = self.config.named(named);
+        let of_environments = named.filter_map(|e| self.environment(&e.name));
         let of_environments = of_environments.flat_map(|e| {
             let target = e.target.iter().map(|(target, _)| target);
             target

@@ -201,6 +201,10 @@ async fn what_is_wrong_with_it_is_told_before_anything_is_built() {
             ],
         );
     }
+    let unwatched = "Nobody watches while no run is alive";
+    let right = there.config("zero", &plugin, CANARY);
+    there.commit("v1", &right);
+    checkout.runs(&["plan"], 0, &[unwatched]);
     // A place that can only switch is not planned for a share of ten percent.
     let coarse = "          describe: { weight-granularity: 100% }\n";
     let coarse = there.programs(coarse);

@@ -68,10 +68,7 @@ pub(super) async fn deploy(
     let mut revision = crate::revision::of_checkout(checkout.path())?;
     let number = desk.asked.pull_request;
     revision.ref_name = format!("refs/pull/{number}/head");
-    let plugins = match Plugins::load(config.clone(), &root).await {
-        Ok(plugins) => plugins,
-        Err(findings) => anyhow::bail!("{findings}"),
-    };
+    let plugins = Plugins::load(config.clone(), &root).await?;
     let work = Work::Revision {
         retry: wanted.retry,
         is_asked_for: true,

@@ -276,10 +276,7 @@ async fn status(config: &Config, order: &Order) -> String {
 async fn plan(config: &Config, order: &Order) -> anyhow::Result<Answer> {
     let root = crate::root()?;
     let revision = crate::revision::of_checkout(&root)?;
-    let plugins = match Plugins::load(config.clone(), &root).await {
-        Ok(plugins) => plugins,
-        Err(findings) => bail!("{findings}"),
-    };
+    let plugins = Plugins::load(config.clone(), &root).await?;
     let mut plans = Vec::new();
     for environment in chosen(config, order) {
         plans.extend(crate::plan::entry(&plugins, environment, &revision).await);

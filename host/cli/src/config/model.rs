@@ -271,6 +271,12 @@ impl Config {
             .find(|environment| environment.name == name)
     }
 
+    /// The environments of these names, or all where none is named.
+    pub fn named(&self, names: &[String]) -> impl Iterator<Item = &Environment> {
+        let is_named = |e: &&Environment| names.is_empty() || names.contains(&e.name);
+        self.environments.iter().filter(is_named)
+    }
+
     /// The environment of this name.
     ///
     /// # Errors

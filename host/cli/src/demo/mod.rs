@@ -141,8 +141,7 @@ impl<'a> Demo<'a> {
         let state =
             agents::Where::Folder(folder.join("agent")).state_dir(&config.app, &environment.name);
         let agent = AgentProcess::start(environment, &state).await?;
-        let plugins = Plugins::load(config, &folder).await;
-        let plugins = plugins.map_err(|findings| anyhow::anyhow!("{findings}"))?;
+        let plugins = Plugins::load(config, &folder).await?;
         Ok(Demo {
             strategy,
             folder,

@@ -8,7 +8,6 @@ mod table;
 
 use std::path::PathBuf;
 
-use baepo_core::fleet::Fleet;
 use baepo_core::pipeline::RolloutPlan;
 use baepo_core::release::{Release, Revision};
 use baepo_core::rollout::forecast::{Evidence, Forecast, Model, Moment};
@@ -19,10 +18,10 @@ use clap::Args;
 
 use crate::config::{Config, Environment, Finding};
 use crate::exit::Exit;
+use crate::operate;
 use crate::output::Output;
 use crate::plugins::{EnvironmentPlugins, Plugins};
 use crate::rehearsal::{self, Cast, PACE};
-use crate::targets;
 
 /// Show what a rollout would do, and change nothing.
 #[derive(Debug, Args)]
@@ -86,12 +85,8 @@ pub(crate) async fn plan(args: PlanArgs) -> anyhow::Result<Exit> {
     for name in &args.environment {
         config.known(name)?;
     }
-    let chosen = config
-        .environments
-        .iter()
-        .filter(|e| args.environment.is_empty() || args.environment.contains(&e.name));
     let mut findings = Vec::new();
-    for environment in chosen {
+    for environment in config.named(&args.environment) {
         let Some(loaded) = plugins.environment(&environment.name) else {
             continue;
         };
@@ -120,10 +115,7 @@ pub(crate) async fn plan(args: PlanArgs) -> anyhow::Result<Exit> {
         return Ok(crate::refuse(&config.findings(findings)));
     }
     if !args.output.is_json() {
-        let named = &args.environment;
-        let granted =
-            plugins.granted(|name| named.is_empty() || named.iter().any(|known| known == name));
-        crate::print(&table::granted(&granted));
+        crate::print(&table::granted(&plugins.granted(&args.environment)));
     }
     Ok(Exit::Success)
 }
@@ -140,9 +132,7 @@ fn is_watched(plugins: &EnvironmentPlugins) -> bool {
 
 /// What serves now, where its target answers.
 async fn serving(config: &Config, environment: &Environment) -> Option<Release> {
-    let target = targets::of(config, environment).await.ok()?;
-    let (_, state) = baepo_runtime::driver::load(&*target).await.ok()?;
-    let _: Fleet = target.observe().await.ok()?;
+    let (state, _) = operate::look(config, environment).await.ok()?;
     state.environment.stable
 }
 

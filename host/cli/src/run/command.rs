@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Built, Run, RunOptions, Work, github, next};
 use crate::agents::Where;
+use crate::config::Config;
 use crate::config::unit::parse_duration;
-use crate::config::{Config, Environment};
 use crate::exit::Exit;
 use crate::github::event::{Reach, Trigger};
 use crate::github::place::Place;
@@ -151,7 +151,7 @@ pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
         built: Built::Here,
     };
     match around.run(trigger, next, work).await? {
-        // The run of the push was only slow, and got there meanwhile.
+        // Somebody else got there, or does not want it: a timer insists on nothing.
         Exit::Locked => Ok(Exit::Success),
         exit => Ok(exit),
     }
@@ -209,11 +209,9 @@ fn deploys_nothing(
         Reach::Deploy if is_packed => return None,
         Reach::Deploy => {}
     }
-    let is_named = |e: &&Environment| named.is_empty() || named.contains(&e.name);
-    let mut about = config.environments.iter().filter(is_named).peekable();
-    // A name that nobody knows is told of elsewhere.
-    about.peek()?;
-    let of_none = !about.any(|environment| trigger.allows(environment));
+    let of_none = !config
+        .named(named)
+        .any(|environment| trigger.allows(environment));
     of_none.then(|| format!("by their `on:`, `{event}` deploys to no environment"))
 }
 
@@ -231,9 +229,7 @@ pub(crate) async fn act_on(
     show: &Show,
 ) -> anyhow::Result<Report> {
     let root = crate::root()?;
-    let plugins = Plugins::load(config.clone(), &root)
-        .await
-        .map_err(|findings| anyhow::anyhow!("{findings}"))?;
+    let plugins = Plugins::load(config.clone(), &root).await?;
     let mut trigger = Trigger::of(&variable, &payload());
     // The rollout knows which pull request it came from.
     trigger.pull_request = None;

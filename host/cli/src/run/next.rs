@@ -6,17 +6,16 @@ use baepo_runtime::clock::now;
 use baepo_runtime::driver::StateDocument;
 
 use crate::config::{Config, Environment, Event};
-use crate::targets;
+use crate::operate;
 
 /// The environments whose turn has come with this revision: a push would have
 /// rolled it out there, all that they need serve it, and it never came to them.
 /// Those whose targets do not answer are left to others.
 pub(super) async fn after(config: &Config, revision: &Revision, named: &[String]) -> Vec<String> {
     let mut next = Vec::new();
-    for environment in &config.environments {
-        let is_named = named.is_empty() || named.contains(&environment.name);
+    for environment in config.named(named) {
         let waits = !environment.needs.is_empty() && environment.on.contains(&Event::Push);
-        if !is_named || !waits || environment.ephemeral {
+        if !waits || environment.ephemeral {
             continue;
         }
         let is_its_turn = match state(config, environment).await {
@@ -66,7 +65,6 @@ async fn all_serve(config: &Config, environment: &Environment, revision: &Revisi
 }
 
 async fn state(config: &Config, environment: &Environment) -> Option<StateDocument> {
-    let target = targets::of(config, environment).await.ok()?;
-    let (_, state) = baepo_runtime::driver::load(&*target).await.ok()?;
+    let (state, _) = operate::look(config, environment).await.ok()?;
     Some(state)
 }

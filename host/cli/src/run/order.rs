@@ -1,15 +1,12 @@
 //! What is not rolled out because of what serves already: an older revision, and
 //! an environment whose turn has not come.
 
-use std::sync::Arc;
-
 use baepo_core::pipeline::{RunEntry, Stage};
 use baepo_core::rollout::{Begin, Cause, Done, Outcome};
 use baepo_core::verdict::Level;
-use baepo_runtime::target::Target;
 
 use super::{Run, Work};
-use crate::config::{Environment, TargetUse};
+use crate::config::Environment;
 use crate::error::one_line;
 
 impl Run<'_> {
@@ -106,21 +103,6 @@ impl Run<'_> {
             }
         }
         None
-    }
-
-    /// The target of an environment, whether it answers or not.
-    fn target_of(
-        &self,
-        stage: &Stage,
-        environment: &Environment,
-    ) -> Result<Arc<dyn Target>, String> {
-        match environment.target {
-            TargetUse::Plugin(_) => Ok(Arc::new(self.plugin_target(stage, &environment.name)?)),
-            TargetUse::Local(_) => {
-                let app = &self.plugins.config.app;
-                Ok(Arc::new(self.options.agents.target(app, &environment.name)))
-            }
-        }
     }
 }
 

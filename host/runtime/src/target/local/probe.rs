@@ -53,3 +53,33 @@ async fn read_rest(mut stream: TcpStream) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that writes its answer in two parts sees no connection cut.
+    #[tokio::test]
+    async fn an_answer_is_read_to_its_end_and_not_waited_for() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await?;
+            let mut request = [0; 1024];
+            assert!(stream.read(&mut request).await? > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            stream.write_all(&[b'x'; 32 << 10]).await?;
+            stream.shutdown().await?;
+            // What was cut is told here: `Connection reset by peer`.
+            stream.read(&mut request).await
+        });
+        let began = std::time::Instant::now();
+        let asked = probe(address, "/healthz", Duration::from_millis(150)).await;
+        assert_eq!(asked, Ok(()));
+        assert!(began.elapsed() < Duration::from_millis(190));
+        assert_eq!(server.await.unwrap().unwrap(), 0);
+    }
+}
