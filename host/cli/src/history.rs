@@ -2,9 +2,9 @@
 
 mod dora;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use baepo_core::report::Report;
 use baepo_runtime::journal;
 use clap::Args;
@@ -17,7 +17,8 @@ use crate::show::Show;
 /// List the runs of this checkout, or tell one of them.
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
-    /// The run to tell; all are listed where absent.
+    /// The run to tell, by its name or how that begins; all are listed where
+    /// absent.
     run: Option<String>,
     /// The measures of delivery instead: deployment frequency, lead time, change
     /// failure rate and time to restore, of each environment.
@@ -42,7 +43,7 @@ pub(crate) struct HistoryArgs {
 pub(crate) async fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
     let paint = Show::new(false).paint();
     if let Some(run) = &args.run {
-        let path = args.journal.join(format!("{run}.jsonl"));
+        let path = path_of(&args.journal, run)?;
         let records = journal::read(&path)?;
         let report =
             Report::of(&records).with_context(|| format!("{} has no beginning", path.display()))?;
@@ -98,4 +99,29 @@ pub(crate) async fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Success)
+}
+
+/// The journal of a run whose name begins like this.
+fn path_of(folder: &Path, run: &str) -> anyhow::Result<PathBuf> {
+    let whole = folder.join(format!("{run}.jsonl"));
+    if whole.is_file() {
+        return Ok(whole);
+    }
+    let name = |path: &Path| {
+        path.file_stem()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let mut found = journal::list(folder)?;
+    found.retain(|path| name(path).is_some_and(|name| name.starts_with(run)));
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => bail!(
+            "no run in {} is called `{run}`; `baepo history` lists them",
+            folder.display()
+        ),
+        several => {
+            let names: Vec<String> = several.iter().filter_map(|path| name(path)).collect();
+            bail!("`{run}` may be one of {}", names.join(", "))
+        }
+    }
 }

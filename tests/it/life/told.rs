@@ -106,3 +106,19 @@ fn a_plan_tells_what_plugins_may_do_and_doctor_whether_the_agent_answers() {
     checkout.start_agent();
     checkout.runs(&["doctor"], 0, &["that of production answers"]);
 }
+
+#[test]
+fn a_run_of_the_past_is_found_by_how_its_name_begins() {
+    let mut checkout = Checkout::new();
+    checkout.commit("v1", &checkout.config("zero", DIRECT));
+    checkout.start_agent();
+    checkout.runs(&["run"], 0, &[]);
+    checkout.runs(&["history", "20"], 0, &["live after", "100 %"]);
+    checkout.runs(
+        &["history", "19"],
+        2,
+        &["no run in .baepo/journal is called `19`"],
+    );
+    checkout.runs(&["run"], 0, &[]);
+    checkout.runs(&["history", "20"], 2, &["`20` may be one of 20"]);
+}
