@@ -147,11 +147,13 @@ fn build_failed(site: &mut Site<'_>) -> String {
     site.checkout.commit("v2", &config);
     let done = site.job("pull_request", &["run"]);
     done.shows(6, &[]);
-    assert!(
-        site.comment().contains("### 🔴 Build failed"),
-        "{}",
-        site.comment()
-    );
+    let comment = site.comment();
+    for wanted in [
+        "### 🔴 Build failed: \\`cp absent out/shop\\` ended with exit code 1",
+        "cp: cannot stat 'absent': No such file or directory\n```",
+    ] {
+        assert!(comment.contains(wanted), "{wanted}: {comment}");
+    }
     assert_eq!(site.status("baepo"), "failure");
     done.summary
 }

@@ -6,4 +6,5 @@ pub mod markdown;
 pub mod terminal;
 mod words;
 
+pub(crate) use words::first_line;
 pub use words::{grouped, headline, next_step, percent, rollout_headline, size, verdict_word};

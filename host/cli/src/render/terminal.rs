@@ -176,6 +176,16 @@ pub fn next_line(rollout: &RolloutReport, now: Time, paint: Paint) -> String {
     format!("  {}", paint.dim(&text))
 }
 
+/// The keys that are of use now, on a line of their own; none on the way back.
+pub fn keys_line(rollout: &RolloutReport, paint: Paint) -> String {
+    let keys = match &rollout.holding {
+        _ if rollout.turned_back.is_some() => return String::new(),
+        Some(_) => "[p]romote  [a]bort  [space] resume",
+        None => "[p]romote  [a]bort  [space] pause",
+    };
+    format!("\n  {}", paint.dim(keys))
+}
+
 /// The last lines of a rollout: the story.
 pub fn rollout_story(rollout: &RolloutReport, paint: Paint) -> String {
     let took = rollout.ended.unwrap_or(rollout.began).since(rollout.began);
@@ -216,6 +226,23 @@ pub fn rollout_story(rollout: &RolloutReport, paint: Paint) -> String {
             paint.bold(environment),
             rollout.reason
         )),
+        // The run is over before its rollout: it was cancelled, and others tidy up.
+        None if rollout.turned_back.is_some() => {
+            lines.push(format!(
+                "{} {} turned back at {}: {}",
+                paint.bad("✗"),
+                paint.bold(environment),
+                at_turning(rollout),
+                rollout.reason
+            ));
+            if let Some(stable) = rollout
+                .stable
+                .as_ref()
+                .filter(|_| rollout.weight.value() == 0)
+            {
+                lines.push(format!("  All traffic is on {}.", stable.short()));
+            }
+        }
         None => lines.push(rollout_lines(rollout, paint)),
     }
     if let Some((stable, candidate)) = rollout.served

@@ -107,7 +107,7 @@ pub fn headline(report: &Report) -> String {
         return format!(
             "{} failed: {}",
             capital(failed.stage.title()),
-            failure_of(failed)
+            first_line(&failure_of(failed))
         );
     }
     match &report.ended {
@@ -274,6 +274,12 @@ pub(super) fn failure_of(stage: &StageReport) -> String {
             "no reason given".into()
         }
     }
+}
+
+/// The beginning of a message that goes on with what a program printed.
+pub(crate) fn first_line(text: &str) -> &str {
+    let line = text.trim_start().lines().next().unwrap_or_default();
+    line.trim_end_matches(':')
 }
 
 /// What came out of a stage, in a few words.

@@ -6,6 +6,7 @@ use std::fmt;
 use baepo_runtime::plugin::{CallError, LoadError};
 
 use super::annotation::{data, property};
+use crate::render::first_line;
 
 /// A plugin and why it did not do its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,8 @@ impl PluginFailure {
 }
 
 impl fmt::Display for PluginFailure {
-    /// `plugin x: cpu-timeout: it computed for more than 5s (raise …)`.
+    /// `plugin x: cpu-timeout: it computed for more than 5s (raise …)`. What a
+    /// program printed is with the stage that failed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let PluginFailure {
             plugin,
@@ -58,6 +60,7 @@ impl fmt::Display for PluginFailure {
             message,
             help,
         } = self;
+        let message = first_line(message);
         write!(f, "plugin `{plugin}`: {class}: {message}")?;
         match *help {
             "" => Ok(()),

@@ -16,8 +16,8 @@ mod tables;
 
 use std::collections::BTreeMap;
 
-use baepo_core::pipeline::{RolloutPlan, RunCause, Stage};
-use baepo_core::report::{Report, RolloutReport, WindowReport};
+use baepo_core::pipeline::{RolloutPlan, RunCause, Stage, StageOutput, StageResult};
+use baepo_core::report::{Report, RolloutReport, StageReport, WindowReport};
 use baepo_core::rollout::{Cause, Outcome};
 
 use super::evidence;
@@ -29,6 +29,11 @@ use section::{Room, Section, fit};
 
 /// The longest headline: it holds a reason, which may be a plugin's.
 const LONGEST_HEADLINE: usize = 300;
+
+/// How many lines are shown of what a failed program printed, and how many
+/// characters of each.
+const MOST_PRINTED: usize = 30;
+const LONGEST_PRINTED: usize = 300;
 /// The longest summary of a job, in bytes: 1 MiB is the limit for all that a
 /// step hands over, and a plugin's own text may be in it already.
 const LARGEST_SUMMARY: usize = 1_000_000;
@@ -130,6 +135,7 @@ fn sections(report: &Report, links: &Links, with_pictures: bool) -> Vec<Section>
     if with_pictures {
         all.extend(diagram::flow(report).map(|flow| whole("picture", 5, flow)));
     }
+    all.extend(report.stages.iter().filter_map(printed));
     for rollout in &report.rollouts {
         all.extend(rollout_sections(rollout));
     }
@@ -404,6 +410,22 @@ fn last_line(report: &Report, links: &Links) -> String {
         spoken(commands(report), report, links),
         report.updated.clock()
     )
+}
+
+/// What a program printed whose failure made a stage fail: the end of it.
+fn printed(stage: &StageReport) -> Option<Section> {
+    let failed = (stage.result, &stage.output);
+    let (Some(StageResult::Failed), Some(StageOutput::Nothing { reason })) = failed else {
+        return None;
+    };
+    let mut lines: Vec<&str> = reason.trim().lines().skip(1).collect();
+    let surplus = lines.len().saturating_sub(MOST_PRINTED);
+    lines.drain(..surplus);
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|line| escape::shorten(line, LONGEST_PRINTED))
+        .collect();
+    (!lines.is_empty()).then(|| Section::fixed(escape::block(&lines.join("\n"))))
 }
 
 /// Our own words, in which commands are those of a terminal; those of comments
