@@ -99,3 +99,21 @@ async fn a_rollout_that_waited_and_is_superseded_is_told_of_where_it_was_told() 
     let states: Vec<&str> = states.deployments.iter().map(|one| one.state()).collect();
     assert_eq!(states, ["inactive", "failure", "success"]);
 }
+
+/// Nobody reads an old story over a newer one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_comment_that_has_come_to_be_about_something_newer_stays() {
+    let github = Fake::start().await;
+    let mut site = left_alone(&github, 790, "{ after-wait: 1s }");
+    let commit = site.checkout.head();
+    wait_for_the_watchdog(&site);
+    site.checkout.runs(&["lock"], 0, &[]);
+    site.merge("v2", "later", &quick());
+    site.job("push", &["run"]).shows(8, &[]);
+    let newer = site.comment();
+    assert!(newer.contains("### 🔒 "), "{newer}");
+    let told = "comment ✅ · check ✅ · status ✅ · deployment ✅";
+    site.job("schedule", &["run"]).shows(4, &[told]);
+    assert_eq!(site.comment(), newer);
+    assert_eq!(site.status_of(&commit, "baepo/production"), "failure");
+}

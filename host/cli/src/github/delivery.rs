@@ -78,11 +78,19 @@ impl Delivery {
         }
     }
 
-    /// What failed elsewhere is not told by the others either.
-    pub(super) fn take_failures(&mut self, other: Delivery) {
-        let failed = other.fates.into_iter();
-        let failed = failed.filter(|(_, fate)| matches!(fate, Fate::Failed(_)));
-        self.fates.extend(failed);
+    /// What became of the same surfaces elsewhere: that something failed is more
+    /// worth telling than that something else did not.
+    pub(super) fn take_in(&mut self, other: Delivery) {
+        for (surface, fate) in other.fates {
+            match fate {
+                Fate::Failed(_) => {
+                    self.fates.insert(surface, fate);
+                }
+                Fate::Told | Fate::Off(_) => {
+                    self.fates.entry(surface).or_insert(fate);
+                }
+            }
+        }
     }
 
     /// Note that a surface is not told, and why, in a few words.

@@ -14,6 +14,7 @@ pub mod delivery;
 pub mod deployment;
 pub(crate) mod event;
 pub mod feedback;
+mod others;
 pub(crate) mod output;
 pub mod place;
 pub mod pull_request;

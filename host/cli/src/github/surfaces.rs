@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use baepo_core::digest::Digest;
 use baepo_core::hook::{Annotation, Signal};
 use baepo_core::pipeline::RunCause;
 use baepo_core::report::{Report, RolloutReport};
@@ -17,6 +16,7 @@ use super::comment::{MOST_CHARACTERS, Sticky};
 use super::delivery::{Delivery, Surface};
 use super::deployment::{self, Deployed, Deployment};
 use super::feedback::{self, Asked};
+use super::others;
 use super::place::Place;
 use super::status;
 use crate::render::markdown::{self, Links};
@@ -93,8 +93,11 @@ pub struct Surfaces<'a> {
     /// What was last said at each status.
     statuses: BTreeMap<String, status::State>,
     deployments: BTreeMap<String, Deployment<'a>>,
-    /// Rollouts of other runs whose end is told.
-    others: BTreeSet<Digest>,
+    /// Commits that other runs rolled out, and what those were called, of which
+    /// the end is told.
+    others: BTreeSet<(String, String)>,
+    /// Whether somebody else may have told something newer meanwhile.
+    is_late: bool,
     told: Told,
 }
 
@@ -122,6 +125,7 @@ impl<'a> Surfaces<'a> {
             statuses: BTreeMap::new(),
             deployments: BTreeMap::new(),
             others: BTreeSet::new(),
+            is_late: false,
             told,
         }
     }
@@ -132,54 +136,47 @@ impl<'a> Surfaces<'a> {
         self.told
     }
 
-    /// Tell how it stands, or how it ended; where other runs have begun rollouts
-    /// that this one sees the end of, that as well.
+    /// Tell how it stands, or how it ended; and of rollouts of other runs what
+    /// became of them.
     pub async fn tell(&mut self, report: &Report) {
-        let (ours, others) = self.split(report);
+        let (ours, others) = others::split(report, self.wanted.only_rollouts);
         self.tell_run(&ours).await;
-        for rollout in others {
-            let is_final = rollout.outcome.is_some() || report.ended.is_some();
-            if is_final && self.others.insert(rollout.release) {
-                self.tell_other(report, rollout).await;
+        for other in others {
+            let is_over = other.rollouts.iter().all(|r| r.outcome.is_some());
+            let is_final = is_over || report.ended.is_some();
+            let name = other.rollouts.iter().map(|r| name(&other.app, &r.told_as));
+            let place = (other.revision.commit.clone(), name.collect());
+            if is_final && self.others.insert(place) {
+                self.tell_other(&other).await;
             }
         }
     }
 
-    /// What is told where the run is told, and the rollouts that were told
-    /// elsewhere before.
-    fn split<'r>(&self, report: &'r Report) -> (Report, Vec<&'r RolloutReport>) {
-        let mut ours = report.clone();
-        ours.beside.clear();
-        let place = |rollout: &RolloutReport| {
-            let commit = rollout.candidate.commit.clone();
-            (commit, rollout.told_as.clone(), rollout.pull_request)
-        };
-        let mut others = Vec::new();
-        if let Some(newest) = report.rollouts.last()
-            && self.wanted.only_rollouts
-        {
-            let is_ours = |rollout: &RolloutReport| place(rollout) == place(newest);
-            others.extend(report.rollouts.iter().filter(|rollout| !is_ours(rollout)));
-            ours.rollouts.retain(is_ours);
-        }
-        // What this run tells at the same place comes after it, and in place of it.
-        let is_elsewhere = |rollout: &&RolloutReport| {
-            rollout.candidate.commit != report.revision.commit || self.wanted.only_rollouts
-        };
-        others.extend(report.beside.iter().filter(is_elsewhere));
-        (ours, others)
-    }
-
-    async fn tell_other(&mut self, report: &Report, rollout: &RolloutReport) {
+    /// A report of what this run is not about, told as by one that is.
+    async fn tell_other(&mut self, other: &Report) {
         let wanted = Wanted {
             only_rollouts: true,
             is_pull_request: false,
             ..self.wanted.clone()
         };
         let redactor = Arc::clone(&self.redactor);
-        let mut other = Surfaces::new(self.api, self.place.clone(), wanted, redactor);
-        other.tell_run(&report.about(rollout)).await;
-        self.told.delivery.take_failures(other.told.delivery);
+        let mut surfaces = Surfaces::new(self.api, self.place.clone(), wanted, redactor);
+        surfaces.is_late = true;
+        surfaces.tell_run(other).await;
+        let Told {
+            delivery,
+            comment_id,
+            check_run_id,
+            deployment_id,
+            environment_url,
+            ..
+        } = surfaces.told;
+        let told = &mut self.told;
+        told.delivery.take_in(delivery);
+        told.comment_id = told.comment_id.or(comment_id);
+        told.check_run_id = told.check_run_id.or(check_run_id);
+        told.deployment_id = told.deployment_id.or(deployment_id);
+        told.environment_url = told.environment_url.take().or(environment_url);
     }
 
     async fn tell_run(&mut self, report: &Report) {
@@ -264,9 +261,14 @@ impl<'a> Surfaces<'a> {
         let text = markdown::comment(report, &self.told.links, MOST_CHARACTERS - MARKER);
         let text = self.redactor.text(text);
         let (api, place, id) = (self.api, &self.place, &self.wanted.id);
-        let comment = self
-            .comment
-            .get_or_insert_with(|| Sticky::new(api, place, pull_request, id));
+        let is_late = self.is_late;
+        let comment = self.comment.get_or_insert_with(|| {
+            let comment = Sticky::new(api, place, pull_request, id);
+            match is_late {
+                true => comment.only_about(&place.head),
+                false => comment,
+            }
+        });
         let written = comment.write(&text).await;
         let written = self.told.delivery.note(Surface::Comment, written);
         self.told.comment_id = written.map(|written| written.id()).or(self.told.comment_id);

@@ -168,20 +168,22 @@ impl Report {
         Some(report)
     }
 
-    /// A report of this rollout alone, as the run that began it would give it.
-    pub fn about(&self, rollout: &RolloutReport) -> Report {
-        let ended = rollout.outcome.zip(rollout.cause);
+    /// A report of these rollouts of one revision alone, as the run that began
+    /// them would give it; `None` of none.
+    pub fn about(&self, rollouts: Vec<RolloutReport>) -> Option<Report> {
+        let last = rollouts.last()?;
+        let ended = last.outcome.zip(last.cause);
         let ended = ended.map(|(outcome, cause)| RunEnd {
             outcome,
             cause: RunCause::Rollout(cause),
-            reason: rollout.reason.clone(),
+            reason: last.reason.clone(),
             resume_at: None,
         });
-        Report {
-            revision: rollout.candidate.clone(),
-            pull_request: rollout.pull_request,
+        Some(Report {
+            revision: last.candidate.clone(),
+            pull_request: last.pull_request,
             ended: ended.or_else(|| self.ended.clone()),
-            rollouts: alloc::vec![rollout.clone()],
+            rollouts,
             run: self.run.clone(),
             app: self.app.clone(),
             trigger: self.trigger.clone(),
@@ -194,7 +196,7 @@ impl Report {
             used: Vec::new(),
             feedback: Vec::new(),
             notes: Vec::new(),
-        }
+        })
     }
 
     /// The newest rollout of an environment in this run.

@@ -25,7 +25,7 @@ pub enum Written {
     Updated(u64),
     /// There was one that says the same.
     Unchanged(u64),
-    /// A newer run has written there, and what it says stands.
+    /// What is written there is newer, or of another commit, and stands.
     Newer(u64),
 }
 
@@ -53,6 +53,8 @@ pub struct Sticky<'a> {
     known: Option<u64>,
     /// Who we are, once that is known.
     me: Option<Identity>,
+    /// What a comment must be about to be written over; any where absent.
+    commit: Option<String>,
 }
 
 /// Who writes with our token.
@@ -96,6 +98,16 @@ impl<'a> Sticky<'a> {
             turn: place.turn,
             known: None,
             me: None,
+            commit: None,
+        }
+    }
+
+    /// The same, which leaves a comment as it is that has come to say something
+    /// of another commit than this.
+    pub fn only_about(self, commit: &str) -> Sticky<'a> {
+        Sticky {
+            commit: Some(commit.to_owned()),
+            ..self
         }
     }
 
@@ -237,6 +249,11 @@ impl<'a> Sticky<'a> {
             if before == *marker {
                 return Ok(Written::Unchanged(there.id));
             }
+        }
+        if let (Some(commit), Some(said)) = (&self.commit, &there.body)
+            && !said.contains(commit)
+        {
+            return Ok(Written::Newer(there.id));
         }
         let path = format!("{}/comments/{}", self.issues, there.id);
         let _: Comment = self.api.patch(&path, &json!({ "body": body })).await?;
