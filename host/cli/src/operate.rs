@@ -160,7 +160,7 @@ impl Came {
 /// # Errors
 /// If nothing is on its way, or the agent does not answer.
 pub(crate) async fn signal(args: EnvironmentArgs, command: Command) -> anyhow::Result<Exit> {
-    let show = Show::new(false);
+    let show = Show::new(false).with_keys();
     let came = say(&reach(&args).await?, command, &show).await?;
     show.line(&came.said);
     Ok(came.exit)
@@ -216,7 +216,7 @@ pub(crate) async fn say(at: &At, command: Command, show: &Show) -> anyhow::Resul
 /// # Errors
 /// If there is none, or the agent does not answer.
 pub(crate) async fn rollback(args: RollbackArgs) -> anyhow::Result<Exit> {
-    let show = Show::new(false);
+    let show = Show::new(false).with_keys();
     let at = reach(&args.at).await?;
     let came = go_back(&at, args.to.as_deref(), &show).await?;
     show.line(&came.said);

@@ -8,6 +8,7 @@ pub(crate) mod elsewhere;
 mod ephemeral;
 mod faults;
 mod full_disk;
+mod keys;
 mod kill;
 mod lease;
 mod lock;

@@ -71,7 +71,7 @@ fn max_wait(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// If something is missing that is not the user's to configure.
 pub(crate) async fn run(args: RunArgs) -> anyhow::Result<Exit> {
-    let show = Show::new(args.output.is_json());
+    let show = Show::new(args.output.is_json()).with_keys();
     let root = crate::root()?;
     if let Some(exit) = crate::refuse_untrusted(&root) {
         return Ok(exit);

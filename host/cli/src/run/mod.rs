@@ -4,6 +4,7 @@ mod command;
 mod feedback;
 pub(crate) mod github;
 mod journaled;
+mod keys;
 mod next;
 mod order;
 mod releases;

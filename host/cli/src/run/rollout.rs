@@ -10,6 +10,7 @@ use baepo_runtime::driver::{Deciders, Drive, DriveError, Event, LeaseError};
 use baepo_runtime::target::plugin::PluginTarget;
 use baepo_runtime::target::{Target, TargetError};
 
+use super::keys::Listener;
 use super::stages::{Ended, failed};
 use super::{Run, Work};
 use crate::agents::AgentProcess;
@@ -299,7 +300,9 @@ impl Run<'_> {
             Event::TakenUp(found) => record.take_up(name, found, is_beside(found)),
             event => record.watch(name, event),
         };
+        let listener = Listener::begin(self.show, name, Arc::clone(&after));
         let driven = drive.run(intent, &mut watch).await;
+        listener.end().await;
         if let Ok((_, state)) = baepo_runtime::driver::load(&*after).await {
             self.past.insert(name.to_owned(), state.environment.past);
         }

@@ -3,8 +3,10 @@
 
 mod annotation;
 mod failure;
+mod keys;
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::render::terminal::{self, Paint};
 
 pub(crate) use failure::PluginFailure;
+pub(crate) use keys::Keys;
+
 /// Tell the log of a GitHub job what to hide: each line of each secret, before
 /// anything else is said. It hides what others print, too.
 pub(crate) fn mask(secrets: &SecretVault) {
@@ -51,6 +55,10 @@ pub(crate) struct Show {
     mode: Mode,
     paint: Paint,
     live: Arc<Mutex<Option<ProgressBar>>>,
+    /// Whether keys may be listened to.
+    may_listen: bool,
+    /// Whether they are.
+    listens: Arc<AtomicBool>,
     /// What ends the ignoring of workflow commands; not to be guessed by what
     /// a plugin prints.
     fence: Arc<str>,
@@ -76,8 +84,29 @@ impl Show {
             mode,
             paint: Paint(colour),
             live: Arc::new(Mutex::new(None)),
+            may_listen: false,
+            listens: Arc::default(),
             fence: fence.into(),
         }
+    }
+
+    /// The same, for a run whose rollouts a person may steer by keys.
+    pub(crate) fn with_keys(self) -> Show {
+        Show {
+            may_listen: self.mode == Mode::Terminal,
+            ..self
+        }
+    }
+
+    /// The keys of a person at the terminal, where there is one.
+    pub(crate) fn listen(&self) -> Option<Keys> {
+        let keys = if self.may_listen {
+            Keys::listen()
+        } else {
+            None
+        };
+        self.listens.store(keys.is_some(), Ordering::Relaxed);
+        keys
     }
 
     /// Colours, or none.
@@ -244,7 +273,11 @@ impl Show {
                 terminal::rollout_lines(rollout, self.paint),
                 terminal::next_line(rollout, now(), self.paint),
             );
-            self.set_live(format!("{line}\n{next}"));
+            let keys = match self.listens.load(Ordering::Relaxed) {
+                true => terminal::keys_line(rollout, self.paint),
+                false => String::new(),
+            };
+            self.set_live(format!("{line}\n{next}{keys}"));
         }
     }
 
