@@ -179,23 +179,23 @@ impl Report {
             reason: last.reason.clone(),
             resume_at: None,
         });
-        Some(Report {
-            revision: last.candidate.clone(),
-            pull_request: last.pull_request,
-            ended: ended.or_else(|| self.ended.clone()),
-            rollouts,
+        let began = RunEntry::Began {
             run: self.run.clone(),
             app: self.app.clone(),
+            revision: last.candidate.clone(),
             trigger: self.trigger.clone(),
-            started: self.started,
+            pull_request: last.pull_request,
+        };
+        let began = RunRecord {
+            at: self.started,
+            entry: began,
+        };
+        let report = Report::of(&[began])?;
+        Some(Report {
             updated: self.updated,
-            stages: Vec::new(),
-            beside: Vec::new(),
-            plans: Vec::new(),
-            wishes: Vec::new(),
-            used: Vec::new(),
-            feedback: Vec::new(),
-            notes: Vec::new(),
+            ended: ended.or_else(|| self.ended.clone()),
+            rollouts,
+            ..report
         })
     }
 
