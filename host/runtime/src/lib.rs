@@ -14,11 +14,13 @@
 //! - [`driver`]: the only loop; runs a core state machine over all of these.
 //! - [`watchdog`]: acts for an environment while no run is alive.
 //! - [`clock`]: what time it is.
+//! - [`keys`]: what a person presses at the terminal.
 
 pub mod capability;
 pub mod clock;
 pub mod driver;
 pub mod journal;
+pub mod keys;
 pub mod load;
 pub mod plugin;
 pub mod release;

@@ -48,8 +48,16 @@ fn in_a_job_no_word_of_a_plugin_is_a_command_for_the_runner() -> Result<()> {
         groups += i32::from(line.starts_with("::group::")) - i32::from(line == "::endgroup::");
     }
     assert_eq!(groups, 0, "a group was ended by another: {text}");
+    let summary = std::fs::read_to_string(summary)?;
+    // In a block of code nothing is interpreted, and it ends where we end it.
+    let (before, rest) = summary.split_once("\n```text\n").unwrap();
+    let (printed, after) = rest.split_once("\n```\n").unwrap();
+    assert!(
+        printed.contains("@team") && !printed.contains("```"),
+        "{printed}"
+    );
     // A bracket behind a backslash is a character like any other.
-    let summary = std::fs::read_to_string(summary)?.replace("\\]", "");
+    let summary = format!("{before}{after}").replace("\\]", "");
     for word in ["@team", "<!--", "](javascript"] {
         assert!(!summary.contains(word), "{word}: {summary}");
     }

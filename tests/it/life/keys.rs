@@ -20,6 +20,7 @@ fn at_terminal(checkout: &Checkout) -> Child {
         .current_dir(checkout.path())
         .env("TERM", "xterm")
         .env("USER", "ann")
+        .env("SHELL", "/bin/sh")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     for (name, value) in run.get_envs() {

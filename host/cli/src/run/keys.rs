@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use baepo_core::rollout::{Command, Step};
 use baepo_runtime::driver;
+use baepo_runtime::keys::Keys;
 use baepo_runtime::target::Target;
 use tokio::task::JoinHandle;
 
 use crate::error::one_line;
 use crate::operate::who;
-use crate::show::{Keys, Show};
+use crate::show::Show;
 
 /// How soon a key that takes traffic back has to be pressed again.
 const CERTAINTY: Duration = Duration::from_secs(5);

@@ -3,7 +3,6 @@
 
 mod annotation;
 mod failure;
-mod keys;
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +15,12 @@ use baepo_core::report::{Report, RolloutReport, StageReport};
 use baepo_core::rollout::{Entry, Record};
 use baepo_runtime::capability::secrets::{SecretValue, SecretVault};
 use baepo_runtime::clock::now;
+use baepo_runtime::keys::Keys;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::render::terminal::{self, Paint};
 
 pub(crate) use failure::PluginFailure;
-pub(crate) use keys::Keys;
 
 /// Tell the log of a GitHub job what to hide: each line of each secret, before
 /// anything else is said. It hides what others print, too.

@@ -19,7 +19,8 @@ const LOOK: Timespec = Timespec {
 
 /// Keys as they are pressed. Until this is dropped, the terminal shows none of
 /// them and waits for no end of a line; `^C` still ends the run.
-pub(crate) struct Keys {
+#[derive(Debug)]
+pub struct Keys {
     pressed: mpsc::UnboundedReceiver<u8>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -27,7 +28,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Listens, where somebody is there to press them.
-    pub(super) fn listen() -> Option<Keys> {
+    pub fn listen() -> Option<Keys> {
         let silent = Silent::begin()?;
         let (sender, pressed) = mpsc::unbounded_channel();
         let stop = Arc::new(AtomicBool::new(false));
@@ -51,7 +52,7 @@ impl Keys {
     }
 
     /// The next key; `None` once nobody can press one any more.
-    pub(crate) async fn next(&mut self) -> Option<u8> {
+    pub async fn next(&mut self) -> Option<u8> {
         self.pressed.recv().await
     }
 }
